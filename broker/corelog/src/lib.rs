@@ -1,0 +1,1 @@
+//! How does one core keep the batches of many partitions durable?

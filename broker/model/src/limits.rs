@@ -1,0 +1,54 @@
+//! How much is allowed? All bounds of the node in one place.
+
+/// Kafka's own limit for a topic's name.
+pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+/// Partitions of one topic.
+pub const PARTITIONS_PER_TOPIC_MAX: i32 = 10_000;
+/// Partitions of one node.
+pub const PARTITIONS_PER_NODE_MAX: usize = 100_000;
+/// Shards of one node.
+pub const SHARDS_MAX: u16 = 256;
+
+/// A request frame; `socket.request.max.bytes` in Kafka.
+pub const REQUEST_BYTES_MAX: usize = 100 * 1024 * 1024;
+/// A record batch, compressed, unless the topic says otherwise; `max.message.bytes` in Kafka.
+pub const BATCH_BYTES_DEFAULT: usize = 1024 * 1024 + 12;
+/// A record batch whatever the topic says.
+pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What the records of one batch may unpack to.
+pub const UNPACKED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Errors of single records that a produce response lists.
+pub const RECORD_ERRORS_MAX: usize = 100;
+/// What a fetch response may hold, whatever the client asks for.
+pub const FETCH_BYTES_MAX: usize = 55 * 1024 * 1024;
+/// How long a client may make us wait in one request.
+pub const WAIT_MS_MAX: i32 = 300_000;
+
+/// One I/O operation: larger ones hung on old kernels.
+pub const IO_BYTES_MAX: usize = 1024 * 1024;
+/// Alignment of direct I/O.
+pub const IO_ALIGN: usize = 4096;
+/// Writes of one log in flight.
+pub const WRITES_IN_FLIGHT_MAX: usize = 4;
+/// A log segment.
+pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
+/// Frames of one log that wait for the disk.
+pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Recent frames kept in memory per shard.
+pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Messages in a mailbox between two shards.
+pub const MAILBOX_MESSAGES_MAX: usize = 4096;
+/// Connections of one shard.
+pub const CONNECTIONS_PER_SHARD_MAX: usize = 10_000;
+/// Requests of one connection that are read but not answered.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 64;
+/// Bytes of requests of one shard that are read but not answered.
+pub const REQUEST_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
+
+/// A schema's text with all it refers to.
+pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
+/// How deep schemas and values may nest.
+pub const NESTING_MAX: usize = 64;
+/// Fields of a schema, counted over all levels.
+pub const SCHEMA_FIELDS_MAX: usize = 10_000;

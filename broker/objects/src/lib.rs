@@ -1,0 +1,1 @@
+//! How does everything reach object storage?

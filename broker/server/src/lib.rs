@@ -1,0 +1,1 @@
+//! How does a node answer Kafka clients?

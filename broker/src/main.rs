@@ -1,0 +1,2 @@
+//! What does `frazil` do when it is called?
+fn main() {}

@@ -1,0 +1,1 @@
+//! What do Kafka's bytes mean?

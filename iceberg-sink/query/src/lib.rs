@@ -1,0 +1,1 @@
+//! How are tables asked in SQL?

@@ -1,0 +1,1 @@
+//! How do committed records become Iceberg tables, exactly once?

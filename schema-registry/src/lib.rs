@@ -1,0 +1,1 @@
+//! Which schemas exist, and which records obey them?

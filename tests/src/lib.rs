@@ -1,0 +1,1 @@
+//! Does the real binary do what the documentation says?
