@@ -5,7 +5,5 @@ mod driver;
 mod mailbox;
 
 pub use buffer::IoBuf;
-pub use driver::{
-    DirEntry, Driver, Instant, Listener, LogFile, ReadFile, Stream, StreamRead, StreamWrite, TaskHandle,
-};
+pub use driver::{DirEntry, Driver, Instant, Listener, LogFile, ReadFile, Stream, StreamRead, StreamWrite, TaskHandle};
 pub use mailbox::{MailReceiver, MailSender, Undelivered, mailbox};
