@@ -56,3 +56,8 @@ pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 pub const NESTING_MAX: usize = 64;
 /// Fields of a schema, counted over all levels.
 pub const SCHEMA_FIELDS_MAX: usize = 10_000;
+
+/// What one SQL answer may hold.
+pub const SQL_RESULT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What all running statements may hold together.
+pub const SQL_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
