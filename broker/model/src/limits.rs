@@ -66,3 +66,8 @@ pub const MESSAGE_INDEXES_MAX: usize = 16;
 pub const CHECKED_SCHEMAS_MAX: usize = 1_000;
 /// Ids or faults that one sentence lists.
 pub const LISTED_MAX: usize = 10;
+
+/// What one SQL answer may hold.
+pub const SQL_RESULT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What all running statements may hold together.
+pub const SQL_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
