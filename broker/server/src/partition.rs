@@ -120,7 +120,7 @@ impl<D: Driver> Shard<D> {
                     "the record has no key, but topic '{}' is compacted by key; give every record one",
                     topic.name
                 )),
-                (Some(checker), key) => checker.check(&view, key, record.value, &record),
+                (Some(checker), key) => checker.check(&view, key, record.value, record.headers().flatten()),
                 (None, _) => Ok(()),
             };
             if let Err(why) = verdict {

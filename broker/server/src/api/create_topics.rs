@@ -21,7 +21,7 @@ use crate::node::Node;
 
 pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
     let request: CreateTopicsRequest = call.decode()?;
-    let node = &call.shard.node;
+    let (node, version) = (&call.shard.node, call.version());
     let mut names = HashSet::new();
     let twice: HashSet<_> = request.topics.iter().map(|t| t.name.clone()).filter(|n| !names.insert(n.clone())).collect();
     let results = join_all(request.topics.into_iter().map(|wanted| {
@@ -29,15 +29,11 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
         async move {
             let name = wanted.name.clone();
             let outcome = if twice { Err(named_twice()) } else { create(node, wanted, request.validate_only).await };
-            result(outcome, call_version(&call.head)).with_name(name)
+            result(outcome, version).with_name(name)
         }
     }));
     let results = results.await;
     call.answer(&CreateTopicsResponse::default().with_topics(results))
-}
-
-fn call_version(head: &wire::request::Head) -> i16 {
-    head.api_version
 }
 
 fn named_twice() -> Fault {
