@@ -64,8 +64,12 @@ pub const WIDTHLESS_ITEMS_MAX: u64 = 10_000;
 pub const MESSAGE_INDEXES_MAX: usize = 16;
 /// Compiled schemas that the payload check of one topic keeps.
 pub const CHECKED_SCHEMAS_MAX: usize = 1_000;
-/// Ids or faults that one sentence lists.
+/// Ids that one sentence lists.
 pub const LISTED_MAX: usize = 10;
+/// Characters of a sentence that refuses a record: names in it come from schemas and may be long.
+pub const REFUSAL_CHARS_MAX: usize = 1_000;
+/// Numbers, strings, lists and so on of one JSON value: in memory each takes far more bytes than in its text.
+pub const JSON_PARTS_MAX: usize = 250_000;
 
 /// What one SQL answer may hold.
 pub const SQL_RESULT_BYTES_MAX: usize = 256 * 1024 * 1024;

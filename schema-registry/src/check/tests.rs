@@ -178,6 +178,16 @@ fn payloads_are_read_to_the_end() {
     );
 }
 
+#[test]
+fn sentences_are_bounded() {
+    let name = "n".repeat(5_000);
+    let text = format!(r#"{{"type": "record", "name": "R", "fields": [{{"name": "{name}", "type": "int"}}]}}"#);
+    let mut view = View::default();
+    view.put("avro-value", 1, 1, false, schema(SchemaType::Avro, &text));
+    let sentence = checker("avro", PAYLOAD).check(&view, None, Some(&framed(1, b"")), []).expect_err("empty");
+    assert_eq!(sentence.chars().count(), REFUSAL_CHARS_MAX + 1);
+}
+
 fn latest(mode: &str) -> [(&str, &str); 2] {
     [("frazil.check.value", "payload"), ("frazil.lake.mode", mode)]
 }
