@@ -84,7 +84,7 @@ fn bounds<'v>(value: &'v Value, documents: Documents<'_>, path: &mut Vec<Step<'v
             }
         }
         Value::Number(number) if number.as_i64().is_none() => {
-            let wide = number.is_u64() || number.as_f64().is_some_and(|f| !(-LONG_BOUND..LONG_BOUND).contains(&f));
+            let wide = number.as_f64().is_some_and(|f| !(-LONG_BOUND..LONG_BOUND).contains(&f));
             if wide && Place::of(documents, path).wants_integer() {
                 let shown = named(&pointer(path));
                 return Err(Fault::new(format!("{shown} is {number}, which does not fit an integer of 64 bits")));
