@@ -56,3 +56,18 @@ pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 pub const NESTING_MAX: usize = 64;
 /// Fields of a schema, counted over all levels.
 pub const SCHEMA_FIELDS_MAX: usize = 10_000;
+/// Types of a schema, counted over all levels and references.
+pub const SCHEMA_NODES_MAX: usize = 100_000;
+/// Items of an Avro value that take no bytes (nulls in arrays): bounded, as its length does not bound them.
+pub const WIDTHLESS_ITEMS_MAX: u64 = 10_000;
+/// Steps from a .proto file to a message nested in it.
+pub const MESSAGE_INDEXES_MAX: usize = 16;
+/// Compiled schemas that the payload check of one topic keeps.
+pub const CHECKED_SCHEMAS_MAX: usize = 1_000;
+/// Ids or faults that one sentence lists.
+pub const LISTED_MAX: usize = 10;
+
+/// What one SQL answer may hold.
+pub const SQL_RESULT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What all running statements may hold together.
+pub const SQL_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
