@@ -11,6 +11,10 @@ pub const SHARDS_MAX: u16 = 256;
 
 /// A request frame; `socket.request.max.bytes` in Kafka.
 pub const REQUEST_BYTES_MAX: usize = 100 * 1024 * 1024;
+/// How much larger than its bytes a decoded request may be: names of one letter become structs of seventy bytes.
+pub const DECODED_RATIO_MAX: usize = 16;
+/// What every request may take beyond that, so that short ones are not counted.
+pub const DECODED_BYTES_FREE: usize = 1024 * 1024;
 /// A record batch, compressed, unless the topic says otherwise; `max.message.bytes` in Kafka.
 pub const BATCH_BYTES_DEFAULT: usize = 1024 * 1024 + 12;
 /// A record batch whatever the topic says.
@@ -54,3 +58,22 @@ pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 pub const NESTING_MAX: usize = 64;
 /// Fields of a schema, counted over all levels.
 pub const SCHEMA_FIELDS_MAX: usize = 10_000;
+/// Types of a schema, counted over all levels and references.
+pub const SCHEMA_NODES_MAX: usize = 100_000;
+/// Items of an Avro value that take no bytes (nulls in arrays): bounded, as its length does not bound them.
+pub const WIDTHLESS_ITEMS_MAX: u64 = 10_000;
+/// Steps from a .proto file to a message nested in it.
+pub const MESSAGE_INDEXES_MAX: usize = 16;
+/// Compiled schemas that the payload check of one topic keeps.
+pub const CHECKED_SCHEMAS_MAX: usize = 1_000;
+/// Ids that one sentence lists.
+pub const LISTED_MAX: usize = 10;
+/// Characters of a sentence that refuses a record: names in it come from schemas and may be long.
+pub const REFUSAL_CHARS_MAX: usize = 1_000;
+/// Numbers, strings, lists and so on of one JSON value: in memory each takes far more bytes than in its text.
+pub const JSON_PARTS_MAX: usize = 250_000;
+
+/// What one SQL answer may hold.
+pub const SQL_RESULT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What all running statements may hold together.
+pub const SQL_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
