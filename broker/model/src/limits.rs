@@ -38,6 +38,8 @@ pub const WRITES_IN_FLIGHT_MAX: usize = 4;
 pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
 /// Frames of one log that wait for the disk.
 pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Files of old segments that a shard keeps open for reading.
+pub const SEGMENTS_OPEN_MAX: usize = 64;
 /// Recent frames kept in memory per shard.
 pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
