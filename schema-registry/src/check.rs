@@ -11,6 +11,7 @@ pub mod json;
 mod validator;
 mod side;
 
+use model::limits::REFUSAL_CHARS_MAX;
 use model::{TopicName, TopicSettings};
 
 use crate::framing::{KEY_HEADER, VALUE_HEADER};
@@ -52,13 +53,21 @@ impl Checker {
             }
         }
         if let (Some(side), Some(key)) = (&mut self.key, key) {
-            side.check(view, key, key_header).map_err(|refusal| format!("key: {refusal}"))?;
+            side.check(view, key, key_header).map_err(|refusal| bounded(format!("key: {refusal}")))?;
         }
         if let (Some(side), Some(value)) = (&mut self.value, value) {
-            side.check(view, value, value_header).map_err(|refusal| format!("value: {refusal}"))?;
+            side.check(view, value, value_header).map_err(|refusal| bounded(format!("value: {refusal}")))?;
         }
         Ok(())
     }
+}
+
+fn bounded(mut sentence: String) -> String {
+    if let Some((end, _)) = sentence.char_indices().nth(REFUSAL_CHARS_MAX) {
+        sentence.truncate(end);
+        sentence.push('…');
+    }
+    sentence
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub const WRITES_IN_FLIGHT_MAX: usize = 4;
 pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
 /// Frames of one log that wait for the disk.
 pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Files of old segments that a shard keeps open for reading.
+pub const SEGMENTS_OPEN_MAX: usize = 64;
 /// Recent frames kept in memory per shard.
 pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -73,8 +75,12 @@ pub const WIDTHLESS_ITEMS_MAX: u64 = 10_000;
 pub const MESSAGE_INDEXES_MAX: usize = 16;
 /// Compiled schemas that the payload check of one topic keeps.
 pub const CHECKED_SCHEMAS_MAX: usize = 1_000;
-/// Ids or faults that one sentence lists.
+/// Ids that one sentence lists.
 pub const LISTED_MAX: usize = 10;
+/// Characters of a sentence that refuses a record: names in it come from schemas and may be long.
+pub const REFUSAL_CHARS_MAX: usize = 1_000;
+/// Numbers, strings, lists and so on of one JSON value: in memory each takes far more bytes than in its text.
+pub const JSON_PARTS_MAX: usize = 250_000;
 
 /// What one SQL answer may hold.
 pub const SQL_RESULT_BYTES_MAX: usize = 256 * 1024 * 1024;

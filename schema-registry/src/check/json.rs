@@ -1,7 +1,8 @@
 //! Is this text one JSON value of a JSON Schema?
 //!
 //! The `jsonschema` crate decides. Beyond the schema, what no column could take is refused: integers of more than
-//! 64 bits where the schema says integer, and values that nest too deep.
+//! 64 bits where the schema says integer, values that nest too deep, and values of too many parts: unlike the other
+//! formats, this one is built in memory.
 
 mod places;
 
@@ -10,7 +11,7 @@ use std::fmt::Write;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
-use model::limits::NESTING_MAX;
+use model::limits::{JSON_PARTS_MAX, NESTING_MAX};
 use serde_json::Value;
 
 use super::fault::Fault;
@@ -32,6 +33,9 @@ pub struct Documents<'a> {
 
 /// Reads `text` and validates it. Of a property that comes twice, the last one counts, as serde_json has it.
 pub fn check(validator: &Validator, documents: Documents<'_>, text: &[u8]) -> Result<(), Fault> {
+    if text.len() > JSON_PARTS_MAX && parts(text) > JSON_PARTS_MAX {
+        return Err(Fault::new(format!("the value has more than {JSON_PARTS_MAX} parts")));
+    }
     let value: Value = serde_json::from_slice(text).map_err(|e| Fault::new(format!("this is no JSON value: {e}")))?;
     bounds(&value, documents, &mut Vec::new())?;
     if validator.is_valid(&value) {
@@ -42,6 +46,21 @@ pub fn check(validator: &Validator, documents: Documents<'_>, text: &[u8]) -> Re
         true => Err(Fault::new("the value does not match the schema")),
         false => Err(Fault::new(errors.join("; "))),
     }
+}
+
+/// How many values a text holds, nested ones included, or a few more if the text is broken.
+fn parts(text: &[u8]) -> usize {
+    let (mut parts, mut in_string, mut escaped) = (1, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b',' | b'[' | b'{' if !in_string => parts += 1,
+            _ => {}
+        }
+    }
+    parts
 }
 
 /// Looks through the value for what the schema may allow and a table not.
@@ -65,7 +84,7 @@ fn bounds<'v>(value: &'v Value, documents: Documents<'_>, path: &mut Vec<Step<'v
             }
         }
         Value::Number(number) if number.as_i64().is_none() => {
-            let wide = number.is_u64() || number.as_f64().is_some_and(|f| !(-LONG_BOUND..LONG_BOUND).contains(&f));
+            let wide = number.as_f64().is_some_and(|f| !(-LONG_BOUND..LONG_BOUND).contains(&f));
             if wide && Place::of(documents, path).wants_integer() {
                 let shown = named(&pointer(path));
                 return Err(Fault::new(format!("{shown} is {number}, which does not fit an integer of 64 bits")));

@@ -112,15 +112,19 @@ fn ids_belong_to_the_subject() {
 #[test]
 fn deleted_versions_count_and_erased_ones_do_not() {
     let mut checker = checker("avro", PAYLOAD);
+    let (old, new) = (schema(SchemaType::Avro, AVRO), schema(SchemaType::Avro, AVRO_NEXT));
     let mut deleted = View::default();
-    deleted.put("avro-value", 1, 1, true, schema(SchemaType::Avro, AVRO));
+    deleted.put("avro-value", 1, 1, true, Arc::clone(&old));
     let record = framed(1, b"\x02a\0");
     assert_eq!(checker.check(&deleted, None, Some(&record), []), Ok(()));
     let mut erased = View::default();
-    erased.put("elsewhere", 1, 1, false, schema(SchemaType::Avro, AVRO));
+    erased.put("elsewhere", 1, 1, false, old);
     let sentence = checker.check(&erased, None, Some(&record), []).expect_err("no longer registered");
     assert_eq!(sentence, "value: the schema id 1 is not registered under subject 'avro-value'; it has no schemas");
     assert_eq!(checker.check(&deleted, None, Some(&record), []), Ok(()));
+    let mut imported = View::default();
+    imported.put("avro-value", 1, 1, false, new);
+    assert_eq!(checker.check(&imported, None, Some(&framed(1, b"\x02a\x08")), []), Ok(()), "the id's new meaning");
 }
 
 #[test]
@@ -178,6 +182,16 @@ fn payloads_are_read_to_the_end() {
     );
 }
 
+#[test]
+fn sentences_are_bounded() {
+    let name = "n".repeat(5_000);
+    let text = format!(r#"{{"type": "record", "name": "R", "fields": [{{"name": "{name}", "type": "int"}}]}}"#);
+    let mut view = View::default();
+    view.put("avro-value", 1, 1, false, schema(SchemaType::Avro, &text));
+    let sentence = checker("avro", PAYLOAD).check(&view, None, Some(&framed(1, b"")), []).expect_err("empty");
+    assert_eq!(sentence.chars().count(), REFUSAL_CHARS_MAX + 1);
+}
+
 fn latest(mode: &str) -> [(&str, &str); 2] {
     [("frazil.check.value", "payload"), ("frazil.lake.mode", mode)]
 }
@@ -193,6 +207,10 @@ fn schema_latest_takes_values_without_a_prefix() {
     );
     assert!(value(&mut json, &framed(9, b"{}")).expect_err("id 9").contains("id 9 is not registered"));
     let mut avro = checker("avro", &latest("schema_latest"));
+    let named: Headers = &[(b"__value_schema_id", Some(b"\0\0\0\0\x01"))];
+    let sentence =
+        avro.check(&view(), None, Some(b"\x02a\x08"), named.iter().copied()).expect_err("of the latest only");
+    assert_eq!(sentence, "value: field 'note': the union has no branch 4, they count from 0 to 1");
     assert_eq!(value(&mut avro, b"\x02a\x08"), Ok(()), "the latest, not the first");
     assert_eq!(value(&mut avro, &framed(1, b"\x02a\0")), Ok(()), "the schema that is named");
     assert_eq!(value(&mut avro, &[0, 0]), Ok(()), "short, and without a prefix");

@@ -83,6 +83,8 @@ fn numbers_keep_to_their_ranges() {
     assert_eq!(check("\"long\"", &long(i64::MIN)), Ok(()));
     assert_eq!(refused("\"long\"", &[0xff; 11]), "a varint does not fit 64 bits");
     assert_eq!(refused("\"long\"", &[0x80; 10]), "a varint does not fit 64 bits");
+    let over = [vec![0xff; 9], vec![2]].concat();
+    assert_eq!(refused("\"long\"", &over), "a varint does not fit 64 bits");
     assert_eq!(check("\"boolean\"", &[1]), Ok(()));
     assert_eq!(refused("\"boolean\"", &[2]), "a boolean is 0 or 1, found the byte 2");
     assert_eq!(check("\"float\"", &[0xff; 4]), Ok(()));

@@ -69,7 +69,7 @@ fn nesting_is_bounded() {
     let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert_eq!(outcome("true", &nested(NESTING_MAX + 1)), Ok(()));
     assert_eq!(refused("true", &nested(NESTING_MAX + 2)), "the value nests deeper than 64 levels");
-    assert!(refused("true", &nested(1_000_000)).starts_with("this is no JSON value: recursion limit exceeded"));
+    assert!(refused("true", &nested(100_000)).starts_with("this is no JSON value: recursion limit exceeded"));
 }
 
 #[test]
@@ -105,6 +105,15 @@ fn integers_are_found_in_tuples_maps_and_other_documents() {
     let schema = Schema::parse(SchemaType::Json, schema, &[(reference, size)]).expect("a schema");
     let sentence = check_with(&schema, br#"{"size": 1e20}"#).expect_err("too wide");
     assert!(sentence.starts_with("'/size' is "), "{sentence}");
+}
+
+#[test]
+fn parts_are_bounded_and_text_is_not() {
+    let zeros = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+    assert_eq!(outcome("true", &zeros(JSON_PARTS_MAX - 2)), Ok(()));
+    assert_eq!(refused("true", &zeros(JSON_PARTS_MAX)), "the value has more than 250000 parts");
+    let commas = format!(r#"["\"{}", "\\"]"#, ",[{".repeat(JSON_PARTS_MAX));
+    assert_eq!(outcome("true", &commas), Ok(()));
 }
 
 #[test]
