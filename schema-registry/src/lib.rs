@@ -5,6 +5,11 @@
 mod base64;
 pub mod schema;
 mod view;
+mod compat;
+pub mod http;
+pub mod registry;
 
+pub use http::{Method, Request, Response};
+pub use registry::{Admission, AdmitAll, Outcome, Record, Registry};
 pub use schema::{AvroSchema, JsonSchema, ParseError, Parsed, ProtobufSchema, Reference, Schema, SchemaType};
 pub use view::View;
