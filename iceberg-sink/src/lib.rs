@@ -1,1 +1,8 @@
 //! How do committed records become Iceberg tables, exactly once?
+
+pub mod catalog;
+pub mod commit;
+pub mod rest;
+
+#[cfg(test)]
+mod testing;

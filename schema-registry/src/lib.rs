@@ -8,6 +8,8 @@ mod view;
 mod compat;
 pub mod http;
 pub mod registry;
+pub mod framing;
+pub mod check;
 
 pub use http::{Method, Request, Response};
 pub use registry::{Admission, AdmitAll, Outcome, Record, Registry};
