@@ -1,1 +1,5 @@
 //! How do committed records become Iceberg tables, exactly once?
+
+pub mod types;
+pub mod project;
+pub mod file;
