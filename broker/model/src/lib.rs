@@ -2,13 +2,13 @@
 //!
 //! Nouns only: offsets, names, ids, limits and the kinds of error. No I/O, no async, no clock.
 
-mod offset;
-mod ids;
-mod name;
-mod frontier;
 mod error;
-mod topic;
+mod frontier;
+mod ids;
 pub mod limits;
+mod name;
+mod offset;
+mod topic;
 
 pub use error::{Error, Kind, Result};
 pub use frontier::Frontiers;

@@ -11,6 +11,10 @@ pub const SHARDS_MAX: u16 = 256;
 
 /// A request frame; `socket.request.max.bytes` in Kafka.
 pub const REQUEST_BYTES_MAX: usize = 100 * 1024 * 1024;
+/// How much larger than its bytes a decoded request may be: names of one letter become structs of seventy bytes.
+pub const DECODED_RATIO_MAX: usize = 16;
+/// What every request may take beyond that, so that short ones are not counted.
+pub const DECODED_BYTES_FREE: usize = 1024 * 1024;
 /// A record batch, compressed, unless the topic says otherwise; `max.message.bytes` in Kafka.
 pub const BATCH_BYTES_DEFAULT: usize = 1024 * 1024 + 12;
 /// A record batch whatever the topic says.

@@ -45,27 +45,27 @@ pub trait Driver: Clone + 'static {
     /// Milliseconds since 1970.
     fn wall_ms(&self) -> i64;
     fn random(&self) -> u64;
-    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + 'static;
-    fn yield_now(&self) -> impl Future<Output = ()> + 'static;
+    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + 'static + use<Self>;
+    fn yield_now(&self) -> impl Future<Output = ()> + 'static + use<Self>;
     /// True when the current task has had its share.
     fn should_yield(&self) -> bool;
     /// Starts a task that the driver's registry knows; `shutdown` ends it.
     fn spawn<T: 'static>(&self, name: &'static str, task: impl Future<Output = T> + 'static) -> Self::Task<T>;
 
     /// Makes a file of `len` zeroed bytes; file and folder are durable afterwards.
-    fn create_log(&self, path: &Path, len: u64) -> impl Future<Output = io::Result<Self::Log>> + 'static;
-    fn open_log(&self, path: &Path) -> impl Future<Output = io::Result<Self::Log>> + 'static;
-    fn open_read(&self, path: &Path) -> impl Future<Output = io::Result<Self::File>> + 'static;
+    fn create_log(&self, path: &Path, len: u64) -> impl Future<Output = io::Result<Self::Log>> + 'static + use<Self>;
+    fn open_log(&self, path: &Path) -> impl Future<Output = io::Result<Self::Log>> + 'static + use<Self>;
+    fn open_read(&self, path: &Path) -> impl Future<Output = io::Result<Self::File>> + 'static + use<Self>;
     /// Writes a temporary file, syncs it, renames it over `path`, syncs the folder.
-    fn replace_file(&self, path: &Path, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + 'static;
-    fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static;
-    fn create_dir(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static;
-    fn list(&self, dir: &Path) -> impl Future<Output = io::Result<Vec<DirEntry>>> + 'static;
+    fn replace_file(&self, path: &Path, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
+    fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
+    fn create_dir(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
+    fn list(&self, dir: &Path) -> impl Future<Output = io::Result<Vec<DirEntry>>> + 'static + use<Self>;
 
     /// Listens with SO_REUSEPORT, so that the shards of a node share a port.
     fn listen(&self, addr: SocketAddr) -> io::Result<Self::Listener>;
     /// Cancels every task of the registry; returns how many were left at `by`.
-    fn shutdown(&self, by: Instant) -> impl Future<Output = usize> + 'static;
+    fn shutdown(&self, by: Instant) -> impl Future<Output = usize> + 'static + use<Self>;
 }
 
 /// A preallocated file that is written with direct I/O. Positions and lengths are multiples of
@@ -74,18 +74,18 @@ pub trait LogFile: Clone + 'static {
     /// Owned memory for one write, zeroed.
     fn alloc(&self, len: usize) -> IoBuf;
     /// `Ok` means durable. A short write is an error. After one error every later write fails.
-    fn write_at(&self, pos: u64, buf: IoBuf) -> impl Future<Output = io::Result<IoBuf>> + 'static;
-    fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<IoBuf>> + 'static;
+    fn write_at(&self, pos: u64, buf: IoBuf) -> impl Future<Output = io::Result<IoBuf>> + 'static + use<Self>;
+    fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<IoBuf>> + 'static + use<Self>;
     fn len(&self) -> u64;
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    fn close(self) -> impl Future<Output = io::Result<()>> + 'static;
+    fn close(self) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
 }
 
 /// A file that is only read, at any position and length.
 pub trait ReadFile: 'static {
-    fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<Bytes>> + 'static;
+    fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<Bytes>> + 'static + use<Self>;
     fn len(&self) -> u64;
     fn is_empty(&self) -> bool {
         self.len() == 0

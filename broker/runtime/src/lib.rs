@@ -1,11 +1,29 @@
 //! How does a shard reach clock, disk, network and other shards?
+//!
+//! `driver` is the door; `portable` and `uring` are what stands behind it.
 
 mod buffer;
+mod clock;
+mod common;
+mod cores;
+mod disk;
 mod driver;
+mod heartbeat;
 mod mailbox;
+mod net;
+pub mod portable;
+mod shard;
+mod tasks;
+mod watchdog;
 
 pub use buffer::IoBuf;
-pub use driver::{
-    DirEntry, Driver, Instant, Listener, LogFile, ReadFile, Stream, StreamRead, StreamWrite, TaskHandle,
-};
+pub use driver::{DirEntry, Driver, Instant, Listener, LogFile, ReadFile, Stream, StreamRead, StreamWrite, TaskHandle};
+pub use heartbeat::Heartbeat;
 pub use mailbox::{MailReceiver, MailSender, Undelivered, mailbox};
+pub use portable::start_shard_portable;
+pub use shard::{ShardOptions, ShardThread};
+pub use tasks::Task;
+pub use watchdog::Watchdog;
+
+#[cfg(test)]
+mod conformance;

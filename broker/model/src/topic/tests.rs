@@ -28,8 +28,7 @@ fn names_of_other_products_mean_ours() {
 #[test]
 fn options_of_the_latest_schema_are_kept() {
     let settings = TopicSettings::parse([("frazil.lake.mode", "schema_latest:subject=a-value,protobuf_name=x.Y")]);
-    let wanted =
-        LakeMode::SchemaLatest { subject: Some("a-value".into()), protobuf_name: Some("x.Y".into()) };
+    let wanted = LakeMode::SchemaLatest { subject: Some("a-value".into()), protobuf_name: Some("x.Y".into()) };
     assert_eq!(settings.unwrap().lake_mode(), wanted);
 }
 

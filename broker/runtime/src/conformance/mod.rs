@@ -1,0 +1,1 @@
+//! Does each driver keep the promises of the trait?
