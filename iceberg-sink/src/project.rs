@@ -242,7 +242,7 @@ impl Projector {
     fn append_bytes(&mut self, at: &Coordinates<'_>, value: Option<&[u8]>) -> Put {
         for (place, column) in self.columns.iter_mut().enumerate() {
             if Some(place) == self.value {
-                value.map_or_else(|| Ok(column.null()), |value| column.bytes(value))?;
+                column.bytes_or_null(value)?;
             } else if Some(place) != self.cause && !self.coordinates.contains(&place) {
                 column.null();
             }
@@ -257,7 +257,7 @@ impl Projector {
         // A client may send any timestamp; one that no engine could print must not cost the row.
         self.columns[timestamp].timestamp(at.timestamp_us.clamp(*MICROS.start(), *MICROS.end()), 1)?;
         self.columns[kind].integer(i64::from(at.timestamp_type))?;
-        at.key.map_or_else(|| Ok(self.columns[key].null()), |bytes| self.columns[key].bytes(bytes))?;
+        self.columns[key].bytes_or_null(at.key)?;
         append_headers(&mut self.columns[headers], at.headers)
     }
 }
@@ -274,7 +274,7 @@ fn append_headers(column: &mut Builder, headers: &[(&[u8], Option<&[u8]>)]) -> P
             return Err(Fault::new("the table's column kafka_headers has lost its fields"));
         };
         key_column.text(&String::from_utf8_lossy(key))?;
-        value.map_or_else(|| Ok(value_column.null()), |value| value_column.bytes(value))?;
+        value_column.bytes_or_null(*value)?;
         others.iter_mut().for_each(Builder::null);
         element.close_struct();
     }

@@ -13,6 +13,8 @@ pub mod json;
 pub mod source;
 pub mod table;
 pub mod merge;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use fault::{Conflict, Fault, Refused};
 pub use kind::{Column, Kind};

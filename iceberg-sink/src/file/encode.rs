@@ -93,7 +93,7 @@ fn dictionary_pays(array: &ArrayRef) -> bool {
     let sample = array.slice(0, array.len().min(SAMPLE_VALUES));
     let converter = RowConverter::new(vec![SortField::new(sample.data_type().clone())]);
     // Rows of this form are equal as bytes when their values are equal.
-    let Ok(rows) = converter.and_then(|mut converter| converter.convert_columns(std::slice::from_ref(&sample))) else {
+    let Ok(rows) = converter.and_then(|converter| converter.convert_columns(std::slice::from_ref(&sample))) else {
         return false;
     };
     let values: Vec<_> = rows.iter().enumerate().filter(|(row, _)| sample.is_valid(*row)).map(|(_, row)| row).collect();

@@ -60,7 +60,10 @@ impl<'a> Reader<'a, '_> {
                 column.text(symbol.ok_or_else(|| Fault::new(format!("the enum has no symbol number {index}")))?)?;
             }
             Node::Decimal { size, .. } => {
-                let bytes = size.map_or_else(|| self.bytes(), |size| self.take(size))?;
+                let bytes = match size {
+                    Some(size) => self.take(*size)?,
+                    None => self.bytes()?,
+                };
                 column.decimal(unscaled(bytes)?)?;
             }
             Node::UuidText => {

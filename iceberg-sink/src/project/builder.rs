@@ -106,7 +106,7 @@ impl Builder {
     }
 
     pub fn boolean(&mut self, value: bool) -> Put {
-        let Data::Boolean(values) = &mut self.data else { return Err(self.misfit("a boolean")) };
+        let Data::Boolean(values) = &mut self.data else { return Err(misfit(&self.kind, "a boolean")) };
         values.append(value);
         self.valid.append(true);
         Ok(())
@@ -120,7 +120,7 @@ impl Builder {
                 let narrow = i32::try_from(value);
                 values.push(narrow.map_err(|_| Fault::new(format!("{value} does not fit 32 bits")))?);
             }
-            _ => return Err(self.misfit("a whole number")),
+            _ => return Err(misfit(&self.kind, "a whole number")),
         }
         self.valid.append(true);
         Ok(())
@@ -131,14 +131,14 @@ impl Builder {
         match &mut self.data {
             Data::Float(values) => values.push(value),
             Data::Double(values) => values.push(f64::from(value)),
-            _ => return Err(self.misfit("a float")),
+            _ => return Err(misfit(&self.kind, "a float")),
         }
         self.valid.append(true);
         Ok(())
     }
 
     pub fn double(&mut self, value: f64) -> Put {
-        let Data::Double(values) = &mut self.data else { return Err(self.misfit("a double")) };
+        let Data::Double(values) = &mut self.data else { return Err(misfit(&self.kind, "a double")) };
         values.push(value);
         self.valid.append(true);
         Ok(())
@@ -146,7 +146,7 @@ impl Builder {
 
     /// The digits of a decimal without its point; the scale is the column's.
     pub fn decimal(&mut self, unscaled: i128) -> Put {
-        let Data::Decimal(values, max) = &mut self.data else { return Err(self.misfit("a decimal")) };
+        let Data::Decimal(values, max) = &mut self.data else { return Err(misfit(&self.kind, "a decimal")) };
         if unscaled.unsigned_abs() > *max {
             return Err(Fault::new(format!("the decimal has more digits than {} allows", self.kind)));
         }
@@ -157,7 +157,7 @@ impl Builder {
 
     /// Days from 1970-01-01.
     pub fn date(&mut self, days: i64) -> Put {
-        let Data::Date(values) = &mut self.data else { return Err(self.misfit("a date")) };
+        let Data::Date(values) = &mut self.data else { return Err(misfit(&self.kind, "a date")) };
         if !DAYS.contains(&days) {
             return Err(Fault::new(format!("{days} days from 1970 is not in the years 1 to 9999")));
         }
@@ -168,7 +168,7 @@ impl Builder {
 
     /// A count of units of `unit_us` microseconds from 1970-01-01, into a timestamp with or without zone.
     pub fn timestamp(&mut self, count: i64, unit_us: i64) -> Put {
-        let Data::Timestamp(values) = &mut self.data else { return Err(self.misfit("a timestamp")) };
+        let Data::Timestamp(values) = &mut self.data else { return Err(misfit(&self.kind, "a timestamp")) };
         let micros = count.checked_mul(unit_us).filter(|micros| MICROS.contains(micros));
         let micros = micros.ok_or_else(|| {
             Fault::new(format!("timestamp {count} (in units of {unit_us} µs) is not in the years 1 to 9999"))
@@ -179,7 +179,7 @@ impl Builder {
     }
 
     pub fn text(&mut self, value: &str) -> Put {
-        let Data::Text(offsets, bytes) = &mut self.data else { return Err(self.misfit("a text")) };
+        let Data::Text(offsets, bytes) = &mut self.data else { return Err(misfit(&self.kind, "a text")) };
         offsets.push(end(bytes.len() + value.len())?);
         bytes.extend_from_slice(value.as_bytes());
         self.valid.append(true);
@@ -197,17 +197,27 @@ impl Builder {
             Data::Fixed(width, _) => {
                 return Err(Fault::new(format!("has {} bytes, not {width}", value.len())));
             }
-            _ => return Err(self.misfit("bytes")),
+            _ => return Err(misfit(&self.kind, "bytes")),
         }
         self.valid.append(true);
         Ok(())
+    }
+
+    pub fn bytes_or_null(&mut self, value: Option<&[u8]>) -> Put {
+        match value {
+            Some(value) => self.bytes(value),
+            None => {
+                self.null();
+                Ok(())
+            }
+        }
     }
 
     /// The children of a struct: each gets one value, then `close_struct` completes the row.
     pub fn children(&mut self) -> Result<&mut [Builder], Fault> {
         match &mut self.data {
             Data::Struct(children) => Ok(children),
-            _ => Err(self.misfit("a struct")),
+            _ => Err(misfit(&self.kind, "a struct")),
         }
     }
 
@@ -222,7 +232,7 @@ impl Builder {
     pub fn element(&mut self) -> Result<&mut Builder, Fault> {
         match &mut self.data {
             Data::List(_, element) => Ok(element),
-            _ => Err(self.misfit("a list")),
+            _ => Err(misfit(&self.kind, "a list")),
         }
     }
 
@@ -230,7 +240,7 @@ impl Builder {
     pub fn entry(&mut self) -> Result<&mut [Builder; 2], Fault> {
         match &mut self.data {
             Data::Map(_, entry) => Ok(entry),
-            _ => Err(self.misfit("a map")),
+            _ => Err(misfit(&self.kind, "a map")),
         }
     }
 
@@ -326,10 +336,10 @@ impl Builder {
         assert_eq!(array.len(), len, "a column has as many values as validity bits");
         Ok(array)
     }
+}
 
-    fn misfit(&self, what: &str) -> Fault {
-        Fault::new(format!("{what} does not fit the table's column of type {}", self.kind))
-    }
+fn misfit(kind: &DataType, what: &str) -> Fault {
+    Fault::new(format!("{what} does not fit the table's column of type {kind}"))
 }
 
 fn scalars<T: arrow::datatypes::ArrowNativeType>(values: &mut Vec<T>) -> ScalarBuffer<T> {

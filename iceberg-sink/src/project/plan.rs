@@ -55,16 +55,18 @@ impl Plans {
         }
         let framed = framing::split(value, header).map_err(|error| Fault::new(error.to_string()));
         let Mode::SchemaLatest { subject, protobuf_name } = mode else {
-            let (id, schema) = named(&framed?, view)?;
-            return Ok([Some(self.framed(table, id, &schema, &framed?)?), None]);
+            let framed = framed?;
+            let (id, schema) = named(&framed, view)?;
+            return Ok([Some(self.framed(table, id, &schema, &framed)?), None]);
         };
         let latest = view.latest(subject);
         let (latest_id, _, latest) = latest.ok_or_else(|| {
             Fault::new(format!("subject '{subject}' has no schema: register one, or name another in frazil.lake.mode"))
         })?;
         if header.is_some() {
-            let (id, schema) = named(&framed?, view)?;
-            return Ok([Some(self.framed(table, id, &schema, &framed?)?), None]);
+            let framed = framed?;
+            let (id, schema) = named(&framed, view)?;
+            return Ok([Some(self.framed(table, id, &schema, &framed)?), None]);
         }
         let mut first = None;
         if let Ok(framed) = &framed

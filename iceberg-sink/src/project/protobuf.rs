@@ -81,7 +81,7 @@ fn put_message(node: &Node, bytes: &[u8], column: &mut Builder, budget: &mut Bud
         }
         Node::Wrapper(scalar) => {
             let found = wire::fields(bytes, |number| (number == 1).then_some(0))?;
-            found.last().map_or_else(|| put_zero(scalar, column), |last| put_scalar(scalar, last.wire, column))
+            put_optional(scalar, found.last().map(|last| last.wire), column)
         }
         Node::Timestamp => {
             let value = prost_types::Timestamp::decode(bytes).map_err(broken)?;
@@ -147,7 +147,7 @@ fn put_map(
     for index in kept {
         budget.take(width)?;
         let (of_key, parts) = &entries[index];
-        of_key.map_or_else(|| put_zero(key, keys), |wire| put_scalar(key, wire, keys))?;
+        put_optional(key, *of_key, keys)?;
         let of_value: Vec<Found<'_>> = parts.iter().filter(|part| part.field == 1).copied().collect();
         let put = match (value, of_value.as_slice()) {
             // An entry without a value has the zero of its type: for a message that is one without fields.
@@ -169,11 +169,22 @@ fn put_scalar(scalar: &Scalar, wire: Wire<'_>, column: &mut Builder) -> Put {
         Scalar::Bool => column.boolean(wire.varint()? != 0),
         Scalar::Enum(names) => {
             let number = wire.varint()? as i32;
-            names.get(&number).map_or_else(|| column.text(&number.to_string()), |name| column.text(name))
+            match names.get(&number) {
+                Some(name) => column.text(name),
+                None => column.text(&number.to_string()),
+            }
         }
         Scalar::Uint64 | Scalar::Fixed64 => column.decimal(wire.integer(scalar)?),
         // All other integers fit 64 bits with their sign.
         _ => column.integer(wire.integer(scalar)? as i64),
+    }
+}
+
+/// A scalar that is zero when it is absent.
+fn put_optional(scalar: &Scalar, wire: Option<Wire<'_>>, column: &mut Builder) -> Put {
+    match wire {
+        Some(wire) => put_scalar(scalar, wire, column),
+        None => put_zero(scalar, column),
     }
 }
 

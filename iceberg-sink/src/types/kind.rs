@@ -1,5 +1,8 @@
 //! What is a column, before a table has given it an id?
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 
 use iceberg::spec::PrimitiveType;

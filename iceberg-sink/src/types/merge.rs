@@ -1,5 +1,8 @@
 //! What must change in a table so that it can take these columns too?
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use iceberg::spec::{ListType, MapType, NestedField, NestedFieldRef, PrimitiveType, Schema, StructType, Type};

@@ -1,5 +1,8 @@
 //! What schema does a table begin with?
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use iceberg::spec::{ListType, MapType, NestedField, NestedFieldRef, PrimitiveType, Schema, StructType, Type};
