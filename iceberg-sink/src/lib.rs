@@ -3,3 +3,9 @@
 pub mod types;
 pub mod project;
 pub mod file;
+pub mod catalog;
+pub mod commit;
+pub mod rest;
+
+#[cfg(test)]
+mod testing;

@@ -5,6 +5,8 @@
 mod base64;
 pub mod schema;
 mod view;
+pub mod framing;
+pub mod check;
 
 pub use schema::{AvroSchema, JsonSchema, ParseError, Parsed, ProtobufSchema, Reference, Schema, SchemaType};
 pub use view::View;

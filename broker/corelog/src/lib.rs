@@ -1,1 +1,29 @@
 //! How does one core keep the batches of many partitions durable?
+//!
+//! One log per shard, shared by all its partitions; `docs/formats/core-log.md` draws it byte by byte. What decides
+//! (frames, group commit, recovery, index) is pure; `log`, `flush`, `store` and `read` perform it on a [`Driver`].
+//!
+//! [`Driver`]: runtime::Driver
+
+mod commit;
+mod durable;
+mod flush;
+mod frame;
+mod group;
+mod index;
+mod log;
+mod partitions;
+mod read;
+mod reclaim;
+mod recovery;
+mod scan;
+mod segment;
+mod store;
+mod tail;
+
+#[cfg(test)]
+mod tests;
+
+pub use durable::Durable;
+pub use log::{Appended, CoreLog, LogConfig, LogStats};
+pub use recovery::Damage;

@@ -68,6 +68,14 @@ impl Frontiers {
         *self = self.check();
     }
 
+    /// Records below `start` are deleted. What the lake has not seen of them it never will.
+    pub fn trimmed(&mut self, start: Offset) {
+        assert!(start >= self.log_start, "the log start never goes back: {start} < {}", self.log_start);
+        self.log_start = start;
+        self.lake = self.lake.map(|(committed, projected)| (committed.max(start), projected.max(start)));
+        *self = self.check();
+    }
+
     fn check(self) -> Frontiers {
         let stable = self.last_stable <= self.high_watermark && self.high_watermark <= self.log_end;
         let lake = match self.lake {

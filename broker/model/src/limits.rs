@@ -38,6 +38,8 @@ pub const WRITES_IN_FLIGHT_MAX: usize = 4;
 pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
 /// Frames of one log that wait for the disk.
 pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Files of old segments that a shard keeps open for reading.
+pub const SEGMENTS_OPEN_MAX: usize = 64;
 /// Recent frames kept in memory per shard.
 pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
@@ -56,6 +58,25 @@ pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 pub const NESTING_MAX: usize = 64;
 /// Fields of a schema, counted over all levels.
 pub const SCHEMA_FIELDS_MAX: usize = 10_000;
+/// Types of a schema, counted over all levels and references.
+pub const SCHEMA_NODES_MAX: usize = 100_000;
+/// Items of an Avro value that take no bytes (nulls in arrays): bounded, as its length does not bound them.
+pub const WIDTHLESS_ITEMS_MAX: u64 = 10_000;
+/// Steps from a .proto file to a message nested in it.
+pub const MESSAGE_INDEXES_MAX: usize = 16;
+/// Compiled schemas that the payload check of one topic keeps.
+pub const CHECKED_SCHEMAS_MAX: usize = 1_000;
+/// Ids that one sentence lists.
+pub const LISTED_MAX: usize = 10;
+/// Characters of a sentence that refuses a record: names in it come from schemas and may be long.
+pub const REFUSAL_CHARS_MAX: usize = 1_000;
+/// Numbers, strings, lists and so on of one JSON value: in memory each takes far more bytes than in its text.
+pub const JSON_PARTS_MAX: usize = 250_000;
+
+/// What one SQL answer may hold.
+pub const SQL_RESULT_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What all running statements may hold together.
+pub const SQL_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
 /// Values that one record may become in its table.
 pub const ROW_VALUES_MAX: u64 = 16 * 1024 * 1024;

@@ -121,4 +121,10 @@ pub trait StreamWrite: 'static {
 /// A task. Dropping the handle leaves it running under the registry.
 pub trait TaskHandle<T>: Future<Output = Option<T>> + Unpin + 'static {
     fn cancel(self);
+    /// Lets it run on its own: the same as a drop, but says that it is meant.
+    fn keep(self)
+    where
+        Self: Sized,
+    {
+    }
 }

@@ -14,6 +14,7 @@ mod net;
 pub mod portable;
 mod shard;
 mod tasks;
+pub mod uring;
 mod watchdog;
 
 pub use buffer::IoBuf;
@@ -23,7 +24,15 @@ pub use mailbox::{MailReceiver, MailSender, Undelivered, mailbox};
 pub use portable::start_shard_portable;
 pub use shard::{ShardOptions, ShardThread};
 pub use tasks::Task;
+pub use uring::{probe_uring, start_shard_uring};
 pub use watchdog::Watchdog;
+
+/// Which driver shards run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Io {
+    Uring,
+    Portable,
+}
 
 #[cfg(test)]
 mod conformance;

@@ -148,14 +148,14 @@ impl Writer {
     }
 
     fn string(&mut self, text: &str) {
+        // Kafka's limit for strings; the names of topics that exist are far shorter.
+        let text = &text.as_bytes()[..text.len().min(i16::MAX as usize)];
         if self.flexible {
             self.length(text.len());
         } else {
-            // Names come from requests, where they have two bytes of length; a longer one could only be cut.
-            let length = i16::try_from(text.len()).unwrap_or(i16::MAX);
-            self.text.put_i16(length);
+            self.text.put_u16(text.len() as u16);
         }
-        self.text.put_slice(text.as_bytes());
+        self.text.put_slice(text);
     }
 
     /// A count, or a length in bytes.

@@ -150,6 +150,9 @@ fn nullable<'a>(reader: &mut Reader<'a>) -> Option<Option<&'a [u8]>> {
     }
 }
 
+/// A header's key and value.
+type Header<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// The headers of a record: key and value. A malformed one ends the list with an error.
 #[derive(Debug, Clone, Copy)]
 pub struct Headers<'a> {
@@ -160,19 +163,14 @@ pub struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    /// How many the record announces.
-    pub fn count(&self) -> u32 {
-        self.left
-    }
-
-    fn fail(&mut self, why: &'static str) -> Option<Result<(&'a [u8], Option<&'a [u8]>), BatchError>> {
+    fn fail(&mut self, why: &'static str) -> Option<Result<Header<'a>, BatchError>> {
         self.done = true;
         Some(Err(BatchError::Record { index: self.index, why }))
     }
 }
 
 impl<'a> Iterator for Headers<'a> {
-    type Item = Result<(&'a [u8], Option<&'a [u8]>), BatchError>;
+    type Item = Result<Header<'a>, BatchError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {

@@ -1,7 +1,7 @@
 //! Does a shard start with sound options, and report its end?
 
 use super::*;
-use crate::driver::Driver;
+use crate::driver::{Driver, TaskHandle};
 use crate::portable::start_shard_portable;
 
 #[test]
@@ -16,7 +16,7 @@ fn registered_memory_fits_the_limit() {
 #[test]
 fn a_panic_in_any_task_ends_the_shard() {
     let shard = start_shard_portable(ShardOptions::new(ShardId(3), None, 1), |driver| async move {
-        driver.spawn("bad", async { panic!("out of cheese") });
+        driver.spawn("bad", async { panic!("out of cheese") }).keep();
         std::future::pending::<()>().await;
     });
     let error = shard.unwrap().join().unwrap_err();

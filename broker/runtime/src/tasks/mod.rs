@@ -8,6 +8,7 @@ mod task;
 
 pub(crate) use registry::{Gate, Registry};
 pub use task::Task;
+pub(crate) use task::yield_once;
 
 #[cfg(test)]
 mod tests;

@@ -163,3 +163,16 @@ impl<F: Future> Drop for Tracked<F> {
         }
     }
 }
+
+/// Lets the other tasks of the shard run once.
+pub(crate) async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

@@ -135,7 +135,7 @@ fn malformed_headers_end_their_list() {
 fn iterating_allocates_nothing() {
     let rows: Vec<Row> = (0..1000).map(|at| (None, Some(vec![1; 50]), vec![("k".into(), None)], at)).collect();
     let records = records(&build(Compression::None, &rows), LIMIT).unwrap();
-    let (count, peak) = peak_bytes(|| records.iter().map(|r| r.unwrap().headers().map(|h| h.unwrap()).count()).sum());
+    let (count, peak) = peak_bytes(|| records.iter().map(|r| r.unwrap().headers().flatten().count()).sum());
     assert_eq!((count, peak), (1000usize, 0));
 }
 

@@ -1,0 +1,190 @@
+//! Where in the log do the frames of one partition lie?
+//!
+//! All frames are listed, each in about ten bytes: numbers relative to the frame before, in chunks that can be found
+//! by offset and time. A partition with one frame takes up some 150 bytes.
+
+use std::collections::VecDeque;
+use std::mem::size_of;
+
+use model::{Offset, Position, Timestamp};
+
+use crate::frame::FRAME_ALIGN;
+
+/// Frames that are coded relative to one another: what a lookup may have to decode.
+const CHUNK_FRAMES_MAX: u16 = 64;
+
+/// A batch in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FrameAt {
+    pub base: Offset,
+    pub last: Offset,
+    pub position: Position,
+    pub payload_bytes: u32,
+    pub max_timestamp: Timestamp,
+}
+
+/// The frames of one partition, in the order of offsets and positions.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    chunks: VecDeque<Chunk>,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    /// The first frame is coded relative to this place.
+    base: Offset,
+    position: Position,
+    count: u16,
+    /// First offset after the chunk.
+    end: Offset,
+    last_position: Position,
+    last_timestamp: i64,
+    max_timestamp: i64,
+    payload_bytes: u64,
+    coded: Vec<u8>,
+}
+
+impl Frames {
+    /// Adds the newest frame.
+    pub fn push(&mut self, frame: FrameAt) {
+        if let Some(chunk) = self.chunks.back() {
+            let follows = frame.base >= chunk.end && frame.position > chunk.last_position;
+            assert!(follows, "frames are listed in order: {frame:?} after {}, {}", chunk.end, chunk.last_position);
+        }
+        let full = self.chunks.back().is_none_or(|chunk| chunk.count == CHUNK_FRAMES_MAX);
+        if full {
+            if let Some(chunk) = self.chunks.back_mut() {
+                chunk.coded.shrink_to_fit();
+            }
+            self.chunks.push_back(Chunk::new(&frame));
+        }
+        self.chunks.back_mut().expect("just made").push(&frame);
+    }
+
+    /// Frames from the first that ends behind `from`, in order.
+    pub fn from(&self, from: Offset) -> impl Iterator<Item = FrameAt> + '_ {
+        let first = self.chunks.partition_point(|chunk| chunk.end <= from);
+        self.chunks.iter().skip(first).flat_map(Chunk::frames).skip_while(move |frame| frame.last < from)
+    }
+
+    /// Frames from `from` on that may hold a record with a timestamp of at least `at`.
+    pub fn reaching(&self, from: Offset, at: Timestamp) -> impl Iterator<Item = FrameAt> + '_ {
+        let first = self.chunks.partition_point(|chunk| chunk.end <= from);
+        let chunks = self.chunks.iter().skip(first).filter(move |chunk| chunk.max_timestamp >= at.0);
+        chunks.flat_map(Chunk::frames).filter(move |frame| frame.last >= from && frame.max_timestamp >= at)
+    }
+
+    /// The frame with the largest timestamp, the first of them if there are several, from `from` on.
+    pub fn newest(&self, from: Offset) -> Option<FrameAt> {
+        let first = self.chunks.partition_point(|chunk| chunk.end <= from);
+        let mut chunks = self.chunks.iter().skip(first);
+        let partly =
+            chunks.next()?.frames().filter(|frame| frame.last >= from).map(|frame| frame.max_timestamp.0).max();
+        let largest = chunks.map(|chunk| chunk.max_timestamp).chain(partly).max()?;
+        self.reaching(from, Timestamp(largest)).next()
+    }
+
+    /// Bytes of the batches from the one with `from` on.
+    pub fn payload_bytes(&self, from: Offset) -> u64 {
+        let first = self.chunks.partition_point(|chunk| chunk.end <= from);
+        let mut chunks = self.chunks.iter().skip(first);
+        let partly = chunks.next().map_or(0, |chunk| {
+            chunk.frames().filter(|frame| frame.last >= from).map(|frame| u64::from(frame.payload_bytes)).sum()
+        });
+        partly + chunks.map(|chunk| chunk.payload_bytes).sum::<u64>()
+    }
+
+    /// Drops what lies below `start`, as far as whole chunks do.
+    pub fn drop_below(&mut self, start: Offset) {
+        while self.chunks.front().is_some_and(|chunk| chunk.end <= start) {
+            self.chunks.pop_front();
+        }
+    }
+
+    /// What the list takes up in memory.
+    pub fn memory_bytes(&self) -> usize {
+        let coded: usize = self.chunks.iter().map(|chunk| chunk.coded.capacity()).sum();
+        size_of::<Frames>() + self.chunks.capacity() * size_of::<Chunk>() + coded
+    }
+}
+
+impl Chunk {
+    fn new(first: &FrameAt) -> Chunk {
+        Chunk {
+            base: first.base,
+            position: first.position,
+            count: 0,
+            end: first.base,
+            last_position: first.position,
+            last_timestamp: 0,
+            max_timestamp: i64::MIN,
+            payload_bytes: 0,
+            coded: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, frame: &FrameAt) {
+        let steps = (frame.position.0 - self.last_position.0) / FRAME_ALIGN as u64;
+        put(&mut self.coded, (frame.base.0 - self.end.0).cast_unsigned());
+        put(&mut self.coded, (frame.last.0 - frame.base.0).cast_unsigned());
+        put(&mut self.coded, steps);
+        put(&mut self.coded, u64::from(frame.payload_bytes));
+        put(&mut self.coded, zigzag(frame.max_timestamp.0.wrapping_sub(self.last_timestamp)));
+        self.count += 1;
+        self.end = frame.last.plus(1);
+        self.last_position = frame.position;
+        self.last_timestamp = frame.max_timestamp.0;
+        self.max_timestamp = self.max_timestamp.max(frame.max_timestamp.0);
+        self.payload_bytes += u64::from(frame.payload_bytes);
+    }
+
+    fn frames(&self) -> impl Iterator<Item = FrameAt> + '_ {
+        let (mut end, mut position, mut timestamp) = (self.base, self.position, 0_i64);
+        let mut coded = &self.coded[..];
+        std::iter::from_fn(move || {
+            if coded.is_empty() {
+                return None;
+            }
+            let base = end.plus(take(&mut coded).cast_signed());
+            let last = base.plus(take(&mut coded).cast_signed());
+            position = Position(position.0 + take(&mut coded) * FRAME_ALIGN as u64);
+            let payload_bytes = u32::try_from(take(&mut coded)).expect("it was coded from one");
+            timestamp = timestamp.wrapping_add(unzigzag(take(&mut coded)));
+            end = last.plus(1);
+            Some(FrameAt { base, last, position, payload_bytes, max_timestamp: Timestamp(timestamp) })
+        })
+    }
+}
+
+fn zigzag(number: i64) -> u64 {
+    ((number << 1) ^ (number >> 63)).cast_unsigned()
+}
+
+fn unzigzag(coded: u64) -> i64 {
+    (coded >> 1).cast_signed() ^ -(coded & 1).cast_signed()
+}
+
+/// Seven bits per byte, the lowest first; the top bit says that more follow.
+fn put(coded: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        coded.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    coded.push(number as u8);
+}
+
+fn take(coded: &mut &[u8]) -> u64 {
+    let (mut number, mut shift) = (0, 0);
+    loop {
+        let (byte, rest) = coded.split_first().expect("numbers are coded whole");
+        *coded = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return number;
+        }
+        shift += 7;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,469 @@
+//! How is the log of a shard used?
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use model::limits::{BATCH_BYTES_MAX, IO_ALIGN, LOG_BACKLOG_BYTES_MAX};
+use model::{Error, Frontiers, LogGroup, LogIndex, Offset, PartitionId, Position, Result, ShardId, Term, Timestamp};
+use runtime::Driver;
+use wire::batch::BatchHeader;
+
+use crate::commit::{Commit, Retired};
+use crate::durable::{Acks, Durable};
+use crate::flush;
+use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, encode_groups, frame_bytes, parse_groups};
+use crate::group::Pending;
+use crate::partitions::Partitions;
+use crate::recovery::{Damage, Found, recover};
+use crate::segment::{DATA_START, SEGMENT_BYTES_MIN, Segment};
+use crate::store::{Store, close_file};
+use crate::tail::Tail;
+
+/// Where the log of a shard lies, and how much of it is kept at hand.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// A folder for this log alone.
+    pub dir: PathBuf,
+    pub shard: ShardId,
+    /// Length of new segments: a multiple of 4 KiB. A batch that does not fit in one is refused.
+    pub segment_bytes: u64,
+    /// Recent group commits that stay in memory.
+    pub tail_cache_bytes: usize,
+}
+
+/// The log of one shard. Clones are handles on the same log.
+pub struct CoreLog<D: Driver> {
+    pub(crate) shared: Rc<Shared<D>>,
+    flusher: Rc<RefCell<Option<D::Task<()>>>>,
+}
+
+/// A batch that has its place in the partition.
+#[derive(Debug)]
+pub struct Appended {
+    pub base: Offset,
+    pub last: Offset,
+    pub durable: Durable,
+}
+
+/// Counters since the log was opened, and sizes as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogStats {
+    pub appended_batches: u64,
+    pub appended_bytes: u64,
+    /// Group commits, and the bytes written with them.
+    pub flushes: u64,
+    pub flushed_bytes: u64,
+    pub writes_in_flight: usize,
+    /// Bytes that are appended and not durable.
+    pub backlog_bytes: usize,
+    pub segments: usize,
+    pub log_end: Position,
+    pub tail_bytes: usize,
+    pub partitions: usize,
+    pub index_bytes: usize,
+}
+
+type OnAdvance = Rc<dyn Fn(PartitionId, Offset)>;
+
+/// What the handles, the flush loop and the reads of one log share.
+pub(crate) struct Shared<D: Driver> {
+    pub driver: D,
+    pub store: Store<D>,
+    pub acks: Acks,
+    pub state: RefCell<State>,
+    pub work: Work,
+    group: LogGroup,
+    payload_bytes_max: usize,
+    damage: Vec<Damage>,
+    on_advance: RefCell<Vec<OnAdvance>>,
+}
+
+pub(crate) struct State {
+    pub partitions: Partitions,
+    pub commit: Commit,
+    pub tail: Tail,
+    pub ends: GroupEnds,
+    pub stats: LogStats,
+    /// The sequence of the next frame.
+    pub sequence: u64,
+    /// Why no segment could be made, while one is needed.
+    pub starved: Option<Error>,
+    pub closing: bool,
+    /// Notes are durable that may have left old segments without a live batch.
+    pub reclaim_due: bool,
+}
+
+/// The last entry of each log group, and where it stands as far as it is durable.
+pub(crate) type GroupEnds = HashMap<LogGroup, (GroupEnd, Position)>;
+
+/// Wakes the flush loop.
+#[derive(Default)]
+pub(crate) struct Work {
+    there: Cell<bool>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Work {
+    pub fn notify(&self) {
+        self.there.set(true);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    pub fn poll(&self, context: &Context<'_>) -> Poll<()> {
+        if self.there.take() {
+            return Poll::Ready(());
+        }
+        self.waker.set(Some(context.waker().clone()));
+        Poll::Pending
+    }
+}
+
+impl<D: Driver> Clone for CoreLog<D> {
+    fn clone(&self) -> Self {
+        CoreLog { shared: self.shared.clone(), flusher: self.flusher.clone() }
+    }
+}
+
+impl<D: Driver> CoreLog<D> {
+    /// Recovers the log of a folder, or begins one. `seen` is called for every live batch in the order of the log;
+    /// a partition that is forgotten further on is shown as well, so ask [`CoreLog::partitions`] afterwards.
+    ///
+    /// `Damaged`: a segment cannot be read; `Busy`: no room for a segment; `Invalid`: the settings are impossible, or a
+    /// newer version wrote the log.
+    pub async fn open(
+        driver: D,
+        config: LogConfig,
+        mut seen: impl FnMut(PartitionId, &BatchHeader),
+    ) -> Result<CoreLog<D>> {
+        let bytes = config.segment_bytes;
+        if bytes < SEGMENT_BYTES_MIN || !bytes.is_multiple_of(IO_ALIGN as u64) {
+            let least = SEGMENT_BYTES_MIN;
+            return Err(Error::invalid(format!(
+                "a segment has a multiple of 4096 bytes, at least {least}, not {bytes}"
+            )));
+        }
+        let (group, tail_bytes) = (LogGroup(u32::from(config.shard.0)), config.tail_cache_bytes);
+        let store = Store::open(driver.clone(), config).await?;
+        if store.segment_count() == 0 {
+            let (_, file) = store.create().await?;
+            close_file(file).await;
+        }
+        let segments = store.segments();
+        let (mut partitions, mut ends) = (Partitions::default(), GroupEnds::new());
+        let recovered =
+            recover(&segments, &store, |found| list_found(&found, &mut partitions, &mut ends, &mut seen)).await?;
+        for damage in &recovered.damage {
+            tracing::error!(?damage, "the log is damaged; reads of what stood there will fail");
+        }
+        tracing::info!(end = %recovered.end, torn = recovered.torn, segments = segments.len(), "the log is recovered");
+        let active = segments.iter().rposition(|segment| segment.base < recovered.end).unwrap_or(0);
+        let commit = Commit::new(recovered.end, segments[active].end(), recovered.last);
+        let shared = Rc::new(Shared {
+            driver: driver.clone(),
+            store,
+            acks: Acks::default(),
+            state: RefCell::new(State::new(partitions, commit, ends, tail_bytes)),
+            work: Work::default(),
+            group,
+            payload_bytes_max: payload_bytes_max(bytes),
+            damage: recovered.damage,
+            on_advance: RefCell::new(Vec::new()),
+        });
+        CoreLog::start(shared, &segments[active..]).await
+    }
+
+    /// Begins to write: the Opened frame is durable before anything else is written.
+    async fn start(shared: Rc<Shared<D>>, segments: &[Segment]) -> Result<CoreLog<D>> {
+        shared.note_groups(Kind::Opened);
+        let flusher = flush::Flusher::new(shared.clone(), segments).await?;
+        let task = shared.driver.spawn("corelog-flush", flusher.run());
+        let log = CoreLog { shared, flusher: Rc::new(RefCell::new(Some(task))) };
+        log.flushed().await?;
+        Ok(log)
+    }
+
+    /// The partitions that have, or had, records.
+    pub fn partitions(&self) -> Vec<PartitionId> {
+        self.shared.state.borrow().partitions.iter().map(|(id, _)| id).collect()
+    }
+
+    /// All 0 for a partition without records.
+    pub fn frontiers(&self, partition: PartitionId) -> Frontiers {
+        self.shared.state.borrow().partitions.frontiers(partition)
+    }
+
+    /// Takes one checked batch, whose records get the next offsets of the partition; it joins the next group commit.
+    ///
+    /// `Busy`: too much waits for the disk, or the disk is full; `Fenced`: a write has failed, or the log is closed;
+    /// `Invalid`: no batch, or too large; `Conflict`: the term is over.
+    pub fn append(&self, partition: PartitionId, batch: Bytes, term: Term) -> Result<Appended> {
+        let header = self.shared.admit(&batch)?;
+        let mut state = self.shared.state.borrow_mut();
+        let (group, sequence) = (self.shared.group, state.sequence);
+        let index = state.next_entry(group, term)?;
+        let count = i64::from(header.last_offset_delta) + 1;
+        let base = state.partitions.append(partition, count, sequence);
+        let entry = Entry::batch(group, term, index, partition, base, &header);
+        state.stats.appended_batches += 1;
+        state.stats.appended_bytes += batch.len() as u64;
+        state.push(entry, batch);
+        self.shared.work.notify();
+        Ok(Appended { base, last: entry.last(), durable: self.shared.acks.wait(sequence) })
+    }
+
+    /// Resolves once everything appended, forgotten or trimmed so far is durable.
+    pub fn flushed(&self) -> Durable {
+        self.shared.acks.wait(self.shared.state.borrow().sequence.saturating_sub(1))
+    }
+
+    /// The batch with the largest timestamp: its last offset, and that timestamp.
+    pub fn max_timestamp(&self, partition: PartitionId) -> Option<(Offset, Timestamp)> {
+        let state = self.shared.state.borrow();
+        let partition = state.partitions.get(partition)?;
+        partition.frames.newest(partition.frontiers.log_start()).map(|frame| (frame.last, frame.max_timestamp))
+    }
+
+    /// `f` is called after each group commit, once per partition whose high watermark it moved.
+    pub fn on_advance(&self, f: impl Fn(PartitionId, Offset) + 'static) {
+        self.shared.on_advance.borrow_mut().push(Rc::new(f));
+    }
+
+    /// The topic is deleted: the partition's records are dead at once, durably so after [`CoreLog::flushed`].
+    pub fn forget(&self, partition: PartitionId) {
+        if self.shared.state.borrow_mut().partitions.forget(partition) {
+            self.shared.note(Entry::note(Kind::Forgotten, partition, Offset::ZERO), Bytes::new());
+        }
+    }
+
+    /// Records below `start`, at most the high watermark, are dead at once, durably so after [`CoreLog::flushed`].
+    pub fn set_log_start(&self, partition: PartitionId, start: Offset) {
+        {
+            let mut state = self.shared.state.borrow_mut();
+            let Some(partition) = state.partitions.get_mut(partition) else { return };
+            let start = start.min(partition.frontiers.last_stable());
+            if start <= partition.frontiers.log_start() {
+                return;
+            }
+            partition.trim(start);
+        }
+        self.shared.note_log_start(partition);
+    }
+
+    /// How far the lake has come; kept in memory only, since the table's own summary is the truth. Values outside
+    /// `log_start..=last_stable` are taken as the nearest of these.
+    pub fn set_lake(&self, partition: PartitionId, committed: Offset, projected: Offset) {
+        if let Some(partition) = self.shared.state.borrow_mut().partitions.get_mut(partition) {
+            let (least, most) = (partition.frontiers.log_start(), partition.frontiers.last_stable());
+            let committed = committed.clamp(least, most);
+            partition.frontiers.lake(committed, projected.clamp(committed, most));
+        }
+    }
+
+    /// Bytes of the partition's durable batches, as sent.
+    pub fn bytes_of(&self, partition: PartitionId) -> u64 {
+        let state = self.shared.state.borrow();
+        let partition = state.partitions.get(partition);
+        partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.log_start()))
+    }
+
+    /// Why nothing can be appended any more.
+    pub fn fenced(&self) -> Option<Error> {
+        self.shared.acks.failed()
+    }
+
+    /// What recovery could not read.
+    pub fn damage(&self) -> &[Damage] {
+        &self.shared.damage
+    }
+
+    pub fn stats(&self) -> LogStats {
+        let state = self.shared.state.borrow();
+        LogStats {
+            writes_in_flight: state.commit.in_flight(),
+            backlog_bytes: state.commit.backlog_bytes(),
+            segments: self.shared.store.segment_count(),
+            log_end: state.commit.durable(),
+            tail_bytes: state.tail.bytes(),
+            partitions: state.partitions.iter().count(),
+            index_bytes: state.partitions.memory_bytes(),
+            ..state.stats
+        }
+    }
+
+    /// Makes everything appended durable, marks the log as ended in order and closes its files. Other handles can
+    /// append nothing afterwards. The error is that of a log that is fenced, or that the disk was full.
+    pub async fn close(self) -> Result<()> {
+        self.shared.state.borrow_mut().closing = true;
+        self.shared.work.notify();
+        let flusher = self.flusher.borrow_mut().take();
+        if let Some(flusher) = flusher {
+            flusher.await;
+        }
+        let stuck = self.fenced().or_else(|| self.shared.state.borrow().starved.clone());
+        self.shared.acks.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
+        self.shared.store.close().await;
+        stuck.map_or(Ok(()), Err)
+    }
+}
+
+impl<D: Driver> Shared<D> {
+    /// The header of a batch that may be appended now.
+    fn admit(&self, batch: &Bytes) -> Result<BatchHeader> {
+        if let Some(error) = self.acks.failed() {
+            return Err(error);
+        }
+        let header = BatchHeader::parse(batch).map_err(|error| Error::invalid(error.to_string()))?;
+        let (bytes, bytes_max) = (batch.len(), self.payload_bytes_max);
+        if header.total_bytes() != bytes {
+            let wanted = header.total_bytes();
+            return Err(Error::invalid(format!("a batch of {wanted} bytes cannot be appended as {bytes}")));
+        }
+        if bytes > bytes_max {
+            return Err(Error::invalid(format!("the batch has {bytes} bytes, the log takes at most {bytes_max}")));
+        }
+        let state = self.state.borrow();
+        if state.closing {
+            return Err(Error::fenced("the log is closing, because the node stops; ask another one, or later"));
+        }
+        if let Some(error) = &state.starved {
+            return Err(error.clone());
+        }
+        let backlog = state.commit.backlog_bytes();
+        if backlog + frame_bytes(bytes) > LOG_BACKLOG_BYTES_MAX {
+            return Err(Error::busy(format!(
+                "{backlog} bytes wait for the disk of this shard; send again a little later"
+            )));
+        }
+        Ok(header)
+    }
+
+    /// A note joins the next group commit, whatever waits. In a log that is fenced it never becomes durable.
+    pub fn note(&self, entry: Entry, payload: Bytes) {
+        self.state.borrow_mut().push(entry, payload);
+        self.work.notify();
+    }
+
+    /// Notes the start of a partition's log as it is.
+    pub fn note_log_start(&self, partition: PartitionId) {
+        let start = self.state.borrow().partitions.frontiers(partition).log_start();
+        self.note(Entry::note(Kind::LogStart, partition, start), Bytes::new());
+    }
+
+    /// Notes the last entries of all groups.
+    pub fn note_groups(&self, kind: Kind) {
+        let table = encode_groups(self.state.borrow().ends.values().map(|(end, _)| *end));
+        self.note(Entry::note(kind, PartitionId(0), Offset::ZERO), table);
+    }
+
+    /// Frames are durable, in order: moves high watermarks, then acknowledges, then tells who listens.
+    pub fn retire(&self, retired: &[Retired]) {
+        let Some(last) = retired.last() else { return };
+        let advanced = self.state.borrow_mut().retire(retired);
+        self.acks.advance(last.sequence + 1);
+        let listeners = self.on_advance.borrow().clone();
+        for (partition, high_watermark) in advanced {
+            listeners.iter().for_each(|listener| listener(partition, high_watermark));
+        }
+    }
+}
+
+impl State {
+    fn new(partitions: Partitions, commit: Commit, ends: GroupEnds, tail_bytes: usize) -> State {
+        let (tail, stats) = (Tail::new(tail_bytes), LogStats::default());
+        let (starved, closing, reclaim_due) = (None, false, true);
+        State { partitions, commit, tail, ends, stats, sequence: 0, starved, closing, reclaim_due }
+    }
+
+    /// The index of the group's next entry, which is now its last.
+    fn next_entry(&mut self, group: LogGroup, term: Term) -> Result<LogIndex> {
+        let none = GroupEnd { group, term, index: LogIndex(0) };
+        let (end, _) = self.ends.entry(group).or_insert((none, Position(0)));
+        if term < end.term {
+            return Err(Error::conflict(format!(
+                "term {term} of log group {group} is over, it is in term {}",
+                end.term
+            )));
+        }
+        *end = GroupEnd { group, term, index: LogIndex(end.index.0 + 1) };
+        Ok(end.index)
+    }
+
+    fn push(&mut self, entry: Entry, payload: Bytes) {
+        self.commit.push(Pending { sequence: self.sequence, entry, payload });
+        self.sequence += 1;
+    }
+
+    /// Lists durable frames. Returns each partition whose high watermark moved, with the newest.
+    fn retire(&mut self, retired: &[Retired]) -> HashMap<PartitionId, Offset> {
+        let mut advanced = HashMap::new();
+        for Retired { sequence, entry, position, payload_bytes } in retired {
+            match entry.kind {
+                Kind::Batch => {
+                    self.ends.entry(entry.group).and_modify(|(_, at)| *at = *position);
+                    if let Some(end) = self.partitions.durable(*sequence, entry, *position, *payload_bytes) {
+                        advanced.insert(entry.partition, end);
+                    }
+                }
+                Kind::LogStart => {
+                    self.partitions.start_noted(*sequence, entry, *position);
+                    self.reclaim_due = true;
+                }
+                Kind::Forgotten => self.reclaim_due = true,
+                Kind::Opened | Kind::Groups => {
+                    self.ends.values_mut().for_each(|(_, at)| *at = (*at).max(*position));
+                    self.reclaim_due = true;
+                }
+                Kind::Closed => {}
+            }
+        }
+        advanced
+    }
+}
+
+/// Takes over what recovery finds.
+fn list_found(
+    found: &Found<'_>,
+    partitions: &mut Partitions,
+    ends: &mut GroupEnds,
+    seen: &mut impl FnMut(PartitionId, &BatchHeader),
+) -> Result<()> {
+    match found {
+        Found::Lost(head) => {
+            let Entry { group, term, index, .. } = head.entry;
+            ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
+            partitions.recovered_damaged(&head.entry)?;
+        }
+        Found::Live(head, payload) => match head.entry.kind {
+            Kind::Batch => {
+                let Entry { partition, group, term, index, .. } = head.entry;
+                let header = BatchHeader::parse(payload).map_err(|error| {
+                    Error::damaged(format!("the log's frame at {} holds no batch: {error}", head.place.position))
+                })?;
+                partitions.recovered(&head.entry, head.place.position, head.payload_bytes)?;
+                ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
+                seen(partition, &header);
+            }
+            Kind::Forgotten => drop(partitions.forget(head.entry.partition)),
+            Kind::LogStart => partitions.recovered_start(&head.entry, head.place.position),
+            Kind::Opened | Kind::Groups => {
+                for end in parse_groups(payload) {
+                    ends.insert(end.group, (end, head.place.position));
+                }
+            }
+            Kind::Closed => {}
+        },
+    }
+    Ok(())
+}
+
+/// The largest batch that fits in a segment.
+fn payload_bytes_max(segment_bytes: u64) -> usize {
+    let room = usize::try_from(segment_bytes - DATA_START).unwrap_or(usize::MAX);
+    (room - HEAD_BYTES).min(BATCH_BYTES_MAX)
+}

@@ -1,0 +1,184 @@
+//! What does a shard know about each of its partitions?
+
+use std::collections::HashMap;
+use std::mem::size_of;
+use std::ops::Range;
+
+use model::{Error, Frontiers, Offset, PartitionId, Position, Result};
+
+use crate::frame::Entry;
+use crate::index::{FrameAt, Frames};
+
+/// One partition of the log.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub frontiers: Frontiers,
+    pub frames: Frames,
+    /// Offsets whose frames are damaged.
+    pub lost: Vec<Range<Offset>>,
+    /// Its newest LogStart note.
+    pub start_note: Option<Position>,
+    /// Frames of this process with a smaller sequence belong to a partition of this id that was forgotten.
+    since: u64,
+}
+
+impl Partition {
+    fn new(since: u64) -> Partition {
+        Partition {
+            frontiers: Frontiers::recovered(Offset::ZERO, Offset::ZERO),
+            frames: Frames::default(),
+            lost: Vec::new(),
+            start_note: None,
+            since,
+        }
+    }
+
+    /// A durable batch, already appended.
+    fn list(&mut self, entry: &Entry, position: Position, payload_bytes: u32) {
+        let (base, last, max_timestamp) = (entry.base, entry.last(), entry.max_timestamp);
+        self.frames.push(FrameAt { base, last, position, payload_bytes, max_timestamp });
+        self.frontiers.committed(last.plus(1));
+    }
+
+    pub fn trim(&mut self, start: Offset) {
+        self.frontiers.trimmed(start);
+        self.frames.drop_below(start);
+        self.lost.retain(|lost| lost.end > start);
+    }
+
+    /// The error for reading at `offset`, if that is lost.
+    pub fn damage_at(&self, partition: PartitionId, offset: Offset) -> Option<Error> {
+        let lost = self.lost.iter().find(|lost| lost.contains(&offset))?;
+        Some(damaged(partition, lost.start, lost.end))
+    }
+
+    /// The position of the first batch that is still needed.
+    pub fn first_live(&self) -> Option<Position> {
+        self.frames.from(self.frontiers.log_start()).next().map(|frame| frame.position)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let lost = self.lost.capacity() * size_of::<Range<Offset>>();
+        // The map keeps key, value and a control byte per slot, and up to half of the slots free.
+        let slot = size_of::<(PartitionId, Partition)>() + 1;
+        2 * slot + lost + self.frames.memory_bytes() - size_of::<Frames>()
+    }
+}
+
+/// The error for offsets `start..end` of a partition.
+pub(crate) fn damaged(partition: PartitionId, start: Offset, end: Offset) -> Error {
+    Error::damaged(format!(
+        "the log's frames with offsets {start} to {} of partition {partition} are damaged on disk; restore them from a \
+         copy, or delete records below offset {end} to go on behind them",
+        end.0 - 1
+    ))
+}
+
+/// All partitions of a shard.
+#[derive(Debug, Default)]
+pub(crate) struct Partitions {
+    map: HashMap<PartitionId, Partition>,
+}
+
+impl Partitions {
+    pub fn get(&self, partition: PartitionId) -> Option<&Partition> {
+        self.map.get(&partition)
+    }
+
+    pub fn get_mut(&mut self, partition: PartitionId) -> Option<&mut Partition> {
+        self.map.get_mut(&partition)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
+        self.map.iter().map(|(id, partition)| (*id, partition))
+    }
+
+    pub fn frontiers(&self, partition: PartitionId) -> Frontiers {
+        let empty = Frontiers::recovered(Offset::ZERO, Offset::ZERO);
+        self.get(partition).map_or(empty, |partition| partition.frontiers)
+    }
+
+    /// `count` records join the log's buffer as number `sequence`; returns the offset of the first.
+    pub fn append(&mut self, partition: PartitionId, count: i64, sequence: u64) -> Offset {
+        let partition = self.map.entry(partition).or_insert_with(|| Partition::new(sequence));
+        let base = partition.frontiers.log_end();
+        partition.frontiers.appended(base.plus(count));
+        base
+    }
+
+    /// A batch is durable. Returns the new high watermark, `None` if the partition was forgotten meanwhile.
+    pub fn durable(&mut self, sequence: u64, entry: &Entry, at: Position, payload_bytes: u32) -> Option<Offset> {
+        let partition = self.map.get_mut(&entry.partition).filter(|partition| partition.since <= sequence)?;
+        partition.list(entry, at, payload_bytes);
+        Some(partition.frontiers.high_watermark())
+    }
+
+    /// A LogStart note is durable.
+    pub fn start_noted(&mut self, sequence: u64, entry: &Entry, at: Position) {
+        if let Some(partition) = self.map.get_mut(&entry.partition).filter(|partition| partition.since <= sequence) {
+            partition.start_note = Some(at);
+        }
+    }
+
+    pub fn forget(&mut self, partition: PartitionId) -> bool {
+        self.map.remove(&partition).is_some()
+    }
+
+    /// A batch was found in the log. `Err`: its offsets were seen before.
+    pub fn recovered(&mut self, entry: &Entry, at: Position, payload_bytes: u32) -> Result<()> {
+        let partition = self.recovering(entry)?;
+        partition.frontiers.appended(entry.last().plus(1));
+        partition.list(entry, at, payload_bytes);
+        Ok(())
+    }
+
+    /// A batch was found in the log whose payload is damaged.
+    pub fn recovered_damaged(&mut self, entry: &Entry) -> Result<()> {
+        let partition = self.recovering(entry)?;
+        let end = entry.last().plus(1);
+        partition.lost.push(entry.base..end);
+        partition.frontiers.appended(end);
+        partition.frontiers.committed(end);
+        Ok(())
+    }
+
+    /// The partition of a batch that was found; what is missing before it is lost.
+    fn recovering(&mut self, entry: &Entry) -> Result<&mut Partition> {
+        let partition = self.map.entry(entry.partition).or_insert_with(|| Partition::new(0));
+        let end = partition.frontiers.log_end();
+        if entry.base < end {
+            return Err(Error::damaged(format!(
+                "the log holds offset {} of partition {} twice, at the second time after offset {}; restore the log from \
+                 a copy",
+                entry.base,
+                entry.partition,
+                end.0 - 1
+            )));
+        }
+        if entry.base > end {
+            partition.lost.push(end..entry.base);
+        }
+        Ok(partition)
+    }
+
+    /// A LogStart note was found in the log.
+    pub fn recovered_start(&mut self, entry: &Entry, at: Position) {
+        let partition = self.map.entry(entry.partition).or_insert_with(|| Partition::new(0));
+        let frontiers = &mut partition.frontiers;
+        if entry.base > frontiers.log_end() {
+            frontiers.appended(entry.base);
+            frontiers.committed(entry.base);
+        }
+        if entry.base > frontiers.log_start() {
+            partition.trim(entry.base);
+        }
+        partition.start_note = Some(at);
+    }
+
+    pub fn memory_bytes(&self) -> usize {
+        self.map.values().map(Partition::memory_bytes).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! What do the tests of the log have in common?
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use model::{Offset, PartitionId, Result, ShardId, Term};
+use runtime::Driver;
+use wire::batch::{BatchBuilder, BatchHeader, Compression};
+
+use crate::log::{CoreLog, LogConfig};
+
+pub(crate) const TERM: Term = Term(3);
+
+pub(crate) fn config() -> LogConfig {
+    LogConfig { dir: PathBuf::from("/log"), shard: ShardId(0), segment_bytes: 256 * 1024, tail_cache_bytes: 64 * 1024 }
+}
+
+/// A batch of `count` records with `value_bytes` each, all of it given by `salt`; timestamps from `salt` on.
+pub(crate) fn batch(salt: u64, count: u64, value_bytes: usize) -> Bytes {
+    let mut builder = BatchBuilder::new(Compression::None);
+    for n in 0..count {
+        let value: Vec<u8> = (0..value_bytes as u64).map(|at| (at * 31 + salt * 7 + n) as u8).collect();
+        builder.push((salt + n).cast_signed(), Some(&salt.to_be_bytes()), Some(&value), &[]);
+    }
+    builder.build()
+}
+
+/// Everything but base offset and leader epoch.
+pub(crate) fn body(batch: &Bytes) -> Bytes {
+    assert!(batch.len() > 16, "not a batch");
+    batch.slice(16..)
+}
+
+pub(crate) async fn open<D: Driver>(driver: D, config: LogConfig) -> CoreLog<D> {
+    CoreLog::open(driver, config, |_, _| {}).await.expect("the log opens")
+}
+
+/// All batches of a partition, in several reads.
+pub(crate) async fn read_all<D: Driver>(log: &CoreLog<D>, p: PartitionId) -> Result<Vec<Bytes>> {
+    let (mut from, mut all) = (log.frontiers(p).log_start(), Vec::new());
+    loop {
+        let batches = log.read(p, from, Offset(i64::MAX), 10_000).await?;
+        let Some(last) = batches.last() else { return Ok(all) };
+        let header = BatchHeader::parse(last).expect("what is read is a batch");
+        from = Offset(header.last_offset() + 1);
+        all.extend(batches);
+    }
+}
