@@ -35,10 +35,6 @@ impl Admission {
         granted.recv_async().await.expect("the admission outlives those that wait for it")
     }
 
-    pub fn taken(&self) -> usize {
-        self.taken.get()
-    }
-
     fn fits(&self, bytes: usize) -> bool {
         self.taken.get() + bytes <= self.bytes_max
     }
@@ -87,7 +83,7 @@ mod tests {
         drop(first);
         let _large = large.now_or_never().expect("there is room again");
         let _small = small.now_or_never().expect("it fits beside the large one");
-        assert_eq!(admission.taken(), 80);
+        assert_eq!(admission.taken.get(), 80);
     }
 
     #[test]
@@ -98,7 +94,7 @@ mod tests {
         assert!(waiting.as_mut().now_or_never().is_none());
         drop(waiting);
         drop(first);
-        assert_eq!(admission.taken(), 0);
+        assert_eq!(admission.taken.get(), 0);
         assert!(admission.admit(1_000_000).now_or_never().is_some(), "the largest is let in alone");
     }
 }

@@ -48,9 +48,9 @@ pub fn start<D: Driver, S: Stream>(shard: Rc<Shard<D>>, stream: S, peer: SocketA
     let (reading, writing) = stream.split();
     let (queue, answers) = flume::bounded(1);
     shard.connections.set(shard.connections.get() + 1);
-    shard.driver.spawn("write answers", write(writing, answers, peer));
+    shard.start("write answers", write(writing, answers, peer));
     let counted = Counted { shard: shard.clone() };
-    shard.driver.spawn("read requests", async move {
+    shard.start("read requests", async move {
         let ended = read(&counted.shard, reading, queue, peer).await;
         match ended {
             Ended::ByPeer => tracing::debug!(%peer, "connection closed"),

@@ -85,7 +85,7 @@ impl<D: Driver> Shard<D> {
     fn persist(self: &Rc<Self>, ticket: Ticket, group: &str, records: &[GroupRecord]) {
         let placed = self.group_batch(group, records).map(|append| self.append(append));
         let shard = self.clone();
-        self.driver.spawn("persist group", async move {
+        self.start("persist group", async move {
             let durable = match placed {
                 Some(Ok(placed)) => shard.finish(placed).await.map_err(|refused| refused.fault),
                 Some(Err(refused)) => Err(refused.fault),

@@ -145,14 +145,6 @@ impl Producers {
             keep
         });
     }
-
-    pub fn len(&self) -> usize {
-        self.states.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.states.is_empty()
-    }
 }
 
 #[cfg(test)]

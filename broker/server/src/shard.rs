@@ -115,8 +115,8 @@ async fn start<D: Driver>(
     shard.forget_orphans();
     shard.load_groups().await?;
     let accepting = shard.listen()?;
-    shard.driver.spawn("expire producers", shard.clone().expire_producers());
-    shard.driver.spawn("tick groups", shard.clone().tick_groups());
+    shard.start("expire producers", shard.clone().expire_producers());
+    shard.start("tick groups", shard.clone().tick_groups());
     Ok((shard, accepting))
 }
 
@@ -131,7 +131,7 @@ async fn found<D: Driver>(
         Founding::Tell(others) => {
             let host = ControllerHost::open(driver.clone(), log.clone(), node.clone()).await?;
             let (errands, inbox) = flume::bounded(CONTROLLER_COMMANDS_MAX);
-            driver.spawn("controller", host.run(inbox));
+            drop(driver.spawn("controller", host.run(inbox)));
             for _ in 1..node.config.shards {
                 // A shard that could not start does not listen any more.
                 let _ = others.try_send(());
@@ -147,6 +147,11 @@ async fn found<D: Driver>(
 }
 
 impl<D: Driver> Shard<D> {
+    /// Starts a task that nobody waits for; it ends with the shard at the latest.
+    pub fn start(&self, name: &'static str, task: impl Future<Output = ()> + 'static) {
+        drop(self.driver.spawn(name, task));
+    }
+
     /// What `future` yields, unless `until` comes first.
     pub async fn before<T>(&self, until: Instant, future: impl Future<Output = T>) -> Option<T> {
         match select(pin!(future), pin!(self.driver.sleep_until(until))).await {
@@ -233,22 +238,22 @@ impl<D: Driver> Shard<D> {
         match message {
             ShardMessage::Append { appends, reply } => {
                 let placed: Vec<_> = appends.into_iter().map(|append| self.append(append)).collect();
-                self.driver.spawn("finish appends", async move {
+                self.start("finish appends", async move {
                     let _ = reply.try_send(shard.finish_all(placed).await);
                 });
             }
             ShardMessage::Read { wants, bytes_max, reply } => {
-                self.driver.spawn("read", async move {
+                self.start("read", async move {
                     let _ = reply.try_send(shard.read(wants, bytes_max).await);
                 });
             }
             ShardMessage::Poll { want, wait_ms, reply } => {
-                self.driver.spawn("poll", async move {
+                self.start("poll", async move {
                     let _ = reply.try_send(shard.poll(want, wait_ms).await);
                 });
             }
             ShardMessage::Look { questions, reply } => {
-                self.driver.spawn("look", async move {
+                self.start("look", async move {
                     let _ = reply.try_send(shard.look(questions).await);
                 });
             }

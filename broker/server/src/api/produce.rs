@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::produce_request::TopicProduceData;
 use kafka_protocol::messages::produce_response::{
@@ -58,7 +59,7 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
         if refused {
             return Err(CallError::Refused("a batch sent with acks=0 was refused".into()));
         }
-        shard.driver.spawn("finish acks=0", durable);
+        shard.start("finish acks=0", durable.map(drop));
         return Ok(Answer::Silent);
     }
     Ok(Answer::Later(Box::pin(async move { respond(&head, topics, durable.await) })))

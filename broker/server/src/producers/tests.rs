@@ -74,9 +74,9 @@ fn silent_producers_and_deleted_partitions_are_forgotten() {
     let mut producers = with(1);
     producers.appended(PartitionId(8), claim(0, 0, 1), Offset(0), PRODUCER_EXPIRY_MS);
     producers.expire(PRODUCER_EXPIRY_MS + 1);
-    assert_eq!(producers.len(), 1);
+    assert_eq!(producers.states.len(), 1);
     producers.forget(|partition| partition == PartitionId(8));
-    assert!(producers.is_empty());
+    assert!(producers.states.is_empty());
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn their_number_is_bounded_and_the_latest_stay() {
     for producer in 0..many {
         producers.appended(P, Claim { producer, epoch: 0, first: 0, count: 1 }, Offset(producer), producer);
     }
-    assert!(producers.len() <= PRODUCERS_PER_SHARD_MAX && producers.len() > PRODUCERS_PER_SHARD_MAX / 2);
+    assert!(producers.states.len() <= PRODUCERS_PER_SHARD_MAX && producers.states.len() > PRODUCERS_PER_SHARD_MAX / 2);
     let latest = Claim { producer: many - 1, epoch: 0, first: 0, count: 1 };
     assert_eq!(producers.check(P, latest), Ok(Verdict::Duplicate(Offset(many - 1))));
 }
