@@ -1,5 +1,8 @@
 //! How do committed records become Iceberg tables, exactly once?
 
+pub mod types;
+pub mod project;
+pub mod file;
 pub mod catalog;
 pub mod commit;
 pub mod rest;
