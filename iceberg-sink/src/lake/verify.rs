@@ -135,9 +135,10 @@ pub async fn offsets_from(catalog: &Catalog, head: &Head, from: &BTreeMap<i32, i
 }
 
 async fn fetch(catalog: &Catalog, file: &DataFile) -> Result<Bytes> {
-    let path = catalog.objects().path_of(file.file_path()).ok_or_else(|| {
-        Error::damaged(format!("{} lies outside of {}", file.file_path(), catalog.objects().root()))
-    })?;
+    let path = catalog
+        .objects()
+        .path_of(file.file_path())
+        .ok_or_else(|| Error::damaged(format!("{} lies outside of {}", file.file_path(), catalog.objects().root())))?;
     let bytes = catalog.objects().get(&path).await.map_err(|error| match error.kind {
         Kind::Missing => Error::damaged(format!("the table shows a file that is gone: {}", file.file_path())),
         _ => error,
