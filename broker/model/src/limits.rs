@@ -86,3 +86,16 @@ pub const JSON_PARTS_MAX: usize = 250_000;
 pub const SQL_RESULT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// What all running statements may hold together.
 pub const SQL_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Values that one record may become in its table.
+pub const ROW_VALUES_MAX: u64 = 16 * 1024 * 1024;
+/// Rows of one table that wait in memory to become a file.
+pub const BATCH_ROWS_MAX: usize = 1_000_000;
+/// About how much memory they may take.
+pub const BATCH_COST_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Writer schemas that are kept ready per table.
+pub const PLANS_MAX: usize = 1024;
+/// Rows of a row group in Parquet.
+pub const ROW_GROUP_ROWS_MAX: usize = 1_000_000;
+/// Bytes of a row group in Parquet, about.
+pub const ROW_GROUP_BYTES_MAX: usize = 128 * 1024 * 1024;
