@@ -24,6 +24,8 @@ mod watches;
 pub mod groups;
 mod group_host;
 
+pub use corelog::LogStats;
+
 pub use cluster::{Cluster, Place, Topic};
 pub use node::{Fetched, NodeConfig, NodeHandle, OpenGate, ShardSeed, TopicGate, plan};
 pub use shard::run_shard;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use corelog::LogStats;
 use model::{Frontiers, Offset, PartitionId, ShardId, Timestamp};
 
 use crate::cluster::Topic;
@@ -30,6 +31,8 @@ pub enum ShardMessage {
     Change { command: Box<Command>, reply: Reply<Result<Outcome, ControllerError>> },
     /// For the shard that keeps the group's partition of the groups topic.
     Group { request: groups::Request, reply: Reply<groups::Reply> },
+    /// What the shard's log has done so far.
+    Stats { reply: Reply<LogStats> },
     /// A topic is deleted; its partitions of this shard are named.
     Forget { partitions: Vec<PartitionId> },
     Stop { reply: Reply<()> },

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use corelog::LogStats;
 use futures_util::FutureExt;
 use futures_util::future::Shared as SharedFuture;
 use model::limits::{MAILBOX_MESSAGES_MAX, WAIT_MS_MAX};
@@ -252,6 +253,15 @@ impl NodeHandle {
         let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
         let message = ShardMessage::Lake { partition: place.id, committed, projected };
         Ok(self.node.send(place.shard, message).await?)
+    }
+
+    /// What the logs of all shards have done so far.
+    pub async fn log_stats(&self) -> Result<Vec<(ShardId, LogStats)>> {
+        let mut all = Vec::new();
+        for shard in self.node.shards() {
+            all.push((shard, self.node.ask(shard, |reply| ShardMessage::Stats { reply }).await?));
+        }
+        Ok(all)
     }
 
     /// Stops all shards: no new requests, everything acknowledged is durable, logs are closed.

@@ -269,6 +269,9 @@ impl<D: Driver> Shard<D> {
                 let _ = self.errands.as_ref().map(|errands| errands.try_send((*command, reply)));
             }
             ShardMessage::Group { request, reply } => self.group(request, reply),
+            ShardMessage::Stats { reply } => {
+                let _ = reply.try_send(self.log.stats());
+            }
             ShardMessage::Forget { partitions } => self.forget(&partitions),
             ShardMessage::Stop { .. } => unreachable!("handled by the caller"),
         }

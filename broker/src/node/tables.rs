@@ -29,6 +29,12 @@ impl Tables for CatalogTables {
             Err(error) if error.kind == Kind::Missing => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(Some(head.table(self.0.file_io()).map_err(|error| Error::unknown(error.to_string()))?))
+        let table = Table::builder()
+            .identifier(head.ident.clone())
+            .metadata(head.metadata.clone())
+            .metadata_location(head.metadata_location.clone())
+            .file_io(self.0.file_io().clone())
+            .build();
+        Ok(Some(table.map_err(|error| Error::unknown(format!("table {name} cannot be opened: {error}")))?))
     }
 }

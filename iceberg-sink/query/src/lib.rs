@@ -12,4 +12,4 @@ mod sql;
 
 pub use format::{Format, render};
 pub use sql::Sql;
-pub use tables::Tables;
+pub use tables::{NAMESPACE, Tables};
