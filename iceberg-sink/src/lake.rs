@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use model::{Error, Offset, Result, Term, TopicId, TopicName, TopicSettings};
 use schema_registry::View;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::catalog::Catalog;
@@ -103,7 +103,7 @@ impl LakeConfig {
 pub struct Lake {
     context: Arc<Context>,
     stop: watch::Sender<bool>,
-    supervisor: JoinHandle<()>,
+    supervisor: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Lake {
@@ -112,7 +112,7 @@ impl Lake {
         let context = Arc::new(Context::new(source, catalog, config));
         let (stop, stopped) = watch::channel(false);
         let supervisor = tokio::spawn(supervise::run(context.clone(), stopped));
-        Lake { context, stop, supervisor }
+        Lake { context, stop, supervisor: Mutex::new(Some(supervisor)) }
     }
 
     /// How each topic's table stands, sorted by topic.
@@ -128,9 +128,12 @@ impl Lake {
     }
 
     /// Ends all workers; rounds in progress are dropped, nothing is lost by that.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         self.stop.send_replace(true);
-        if let Err(error) = self.supervisor.await {
+        let supervisor = self.supervisor.lock().await.take();
+        if let Some(supervisor) = supervisor
+            && let Err(error) = supervisor.await
+        {
             tracing::warn!(%error, "the lake did not stop cleanly");
         }
     }
