@@ -47,11 +47,11 @@ pub fn parquet(rows: &RecordBatch) -> Result<Written> {
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
         }
     }
-    let mut writer =
-        ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties.build())).map_err(failed)?;
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties.build())).map_err(failed)?;
     writer.write(rows).map_err(failed)?;
-    let metadata = writer.finish().map_err(failed)?;
-    let bytes = Bytes::from(writer.into_inner().map_err(failed)?);
+    let metadata = writer.close().map_err(failed)?;
+    let bytes = Bytes::from(bytes);
     Ok(Written { bytes, column_bytes: column_bytes(&metadata), split_offsets: split_offsets(&metadata) })
 }
 
