@@ -5,6 +5,7 @@ pub mod project;
 pub mod file;
 pub mod catalog;
 pub mod commit;
+pub mod lake;
 pub mod rest;
 
 #[cfg(test)]

@@ -58,6 +58,15 @@ pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 pub const NESTING_MAX: usize = 64;
 /// Fields of a schema, counted over all levels.
 pub const SCHEMA_FIELDS_MAX: usize = 10_000;
+
+/// Idempotent producers that a shard remembers, over all its partitions.
+pub const PRODUCERS_PER_SHARD_MAX: usize = 100_000;
+/// How long an idempotent producer may be silent before it is forgotten; `producer.id.expiration.ms` in Kafka.
+pub const PRODUCER_EXPIRY_MS: i64 = 86_400_000;
+/// Producer ids that a shard reserves at a time.
+pub const PRODUCER_IDS_BLOCK: i64 = 1000;
+/// Commands for the controller that become durable with one write, and that may wait for it.
+pub const CONTROLLER_COMMANDS_MAX: usize = 256;
 /// Types of a schema, counted over all levels and references.
 pub const SCHEMA_NODES_MAX: usize = 100_000;
 /// Items of an Avro value that take no bytes (nulls in arrays): bounded, as its length does not bound them.
