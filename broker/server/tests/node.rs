@@ -3,6 +3,7 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,7 +20,8 @@ use kafka_protocol::messages::{
     MetadataRequest, ProduceRequest, TopicName as WireName,
 };
 use model::{Offset, TopicName, TopicSettings};
-use support::{Client, TestNode, block_on, config, text};
+use schema_registry::{Schema, SchemaType, View};
+use support::{Client, TestNode, block_on, config, free_port, text};
 use wire::batch::{self, BatchBuilder, Compression};
 
 const CODECS: [Compression; 5] =
@@ -379,5 +381,95 @@ fn fewer_shards_than_before_are_refused_and_more_are_taken() {
     assert!(error.message.contains("at least 2"), "{error}");
     let node = TestNode::start(dir.path(), 3);
     assert_eq!(fetch(&mut node.connect(), "spread", 1, 0).records.unwrap(), placed(&batch, 0));
+    node.stop();
+}
+
+#[test]
+fn values_are_checked_against_their_schema_before_they_are_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = r#"{"type":"record","name":"R","fields":[{"name":"n","type":"int"},{"name":"s","type":"string"}]}"#;
+    let schema = Arc::new(Schema::parse(SchemaType::Avro, schema, &[]).unwrap());
+    let mut view = View::default();
+    view.put("strict-value", 1, 7, false, schema.clone());
+    view.put("lenient-value", 1, 7, false, schema);
+    let config = config(dir.path(), free_port(), 2);
+    config.registry.store(Arc::new(view));
+    let node = TestNode::start_with(config);
+    let mut client = node.connect();
+    assert_eq!(create(&mut client, "strict", 1, &[("frazil.check.value", "payload")]), 0);
+    let lenient = [("frazil.check.value", "payload"), ("frazil.check.action", "dead_letter")];
+    assert_eq!(create(&mut client, "lenient", 1, &lenient), 0);
+    let good: &[u8] = &[0, 0, 0, 0, 7, 2, 2, b'x'];
+    let batch = |values: &[Option<&[u8]>], codec, sequence| {
+        let mut builder = BatchBuilder::new(codec).producer(5, 0, sequence);
+        values.iter().for_each(|value| builder.push(1, Some(b"k"), *value, &[]));
+        builder.build()
+    };
+    for codec in CODECS {
+        let cut = batch(&[Some(good), Some(&good[..7]), None, Some(b"bare")], codec, 0);
+        let refused = produce(&mut client, "strict", 0, cut.clone());
+        assert_eq!(refused.error_code, ResponseError::InvalidRecord.code());
+        assert_eq!(refused.record_errors.iter().map(|e| e.batch_index).collect::<Vec<_>>(), [1, 3]);
+        let why = refused.record_errors[0].batch_index_error_message.as_ref().unwrap().to_string();
+        assert!(why.contains('s') && why.contains("value"), "the field is named: {why}");
+        assert_eq!(
+            client.call(7, &produce_request("strict", 0, cut, -1)).responses[0].partition_responses[0].error_code,
+            87
+        );
+    }
+    // Nothing of the refused batches was stored, and the producer's numbers have not moved.
+    let fine = produce(&mut client, "strict", 0, batch(&[Some(good), None], Compression::Zstd, 0));
+    assert_eq!((fine.error_code, fine.base_offset), (0, 0));
+    let kept = produce(&mut client, "lenient", 0, batch(&[Some(b"bare")], Compression::None, 0));
+    assert_eq!(kept.error_code, 0, "the lake finds the cause again");
+    node.stop();
+}
+
+#[test]
+fn no_bytes_of_a_client_stop_the_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = TestNode::start(dir.path(), 2);
+    let mut client = node.connect();
+    assert_eq!(create(&mut client, "target", 2, &[]), 0);
+    let apis = client.call(3, &ApiVersionsRequest::default()).api_keys;
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    for api in &apis {
+        for version in api.min_version..=api.max_version {
+            for round in 0..4 {
+                let length = if round == 0 { 5 } else { usize::try_from(next() % 60).unwrap() };
+                let small = round == 3;
+                let body = (0..length)
+                    .map(|_| if small { u8::try_from(next() % 4).unwrap() } else { next().to_le_bytes()[0] });
+                let mut frame = vec![0, 0, 0, 0];
+                frame.extend(api.api_key.to_be_bytes());
+                frame.extend(version.to_be_bytes());
+                frame.extend([0, 0, 0, 1, 0xff, 0xff, 0]);
+                frame.extend(body);
+                let length = i32::try_from(frame.len() - 4).unwrap();
+                frame[..4].copy_from_slice(&length.to_be_bytes());
+                let mut victim = node.connect();
+                victim.raw(&frame);
+            }
+        }
+    }
+    let valid = wire::request::encode(
+        &wire::request::Head { api_key: 0, api_version: 9, correlation_id: 1, client_id: None },
+        &produce_request("target", 0, batch_of(Compression::Lz4, &["a", "b", "c"], Some((9, 0, 0))), -1),
+    );
+    let valid = valid.unwrap();
+    for _ in 0..300 {
+        let mut bytes = valid.to_vec();
+        let at = 4 + usize::try_from(next()).unwrap() % (bytes.len() - 4);
+        bytes[at] ^= 1 << (next() % 8);
+        node.connect().raw(&bytes);
+    }
+    let stored = produce(&mut client, "target", 1, batch_of(Compression::None, &["alive"], None));
+    assert_eq!(stored.error_code, 0);
     node.stop();
 }
