@@ -47,12 +47,15 @@ pub fn parquet(rows: &RecordBatch) -> Result<Written> {
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
         }
     }
-    let mut writer =
-        ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties.build())).map_err(failed)?;
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties.build())).map_err(failed)?;
     writer.write(rows).map_err(failed)?;
-    let metadata = writer.finish().map_err(failed)?;
-    let bytes = Bytes::from(writer.into_inner().map_err(failed)?);
-    Ok(Written { bytes, column_bytes: column_bytes(&metadata), split_offsets: split_offsets(&metadata) })
+    let metadata = writer.close().map_err(failed)?;
+    Ok(Written {
+        bytes: Bytes::from(bytes),
+        column_bytes: column_bytes(&metadata),
+        split_offsets: split_offsets(&metadata),
+    })
 }
 
 /// Gives each leaf below `array` a dictionary where that pays.
