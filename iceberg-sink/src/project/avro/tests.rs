@@ -38,7 +38,8 @@ fn values_of_all_types_become_rows() {
     let uuid = uuid::Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
     let fixed_uuid = r#"{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}"#;
     let decimal = r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#;
-    let decimals = [vec![0x01, 0x00], vec![0xff], vec![0xff, 0xff, 0x7f], vec![]].map(|bytes| Value::Decimal(Decimal::from(bytes)));
+    let decimals = [vec![0x01, 0x00], vec![0xff], vec![0xff, 0xff, 0x7f], vec![]]
+        .map(|bytes| Value::Decimal(Decimal::from(bytes)));
     let duration = Duration::new(Months::new(1), Days::new(2), Millis::new(u32::MAX));
     let rows: Vec<(&str, Vec<Value>, Vec<&str>)> = vec![
         (r#""boolean""#, vec![Value::Boolean(true), Value::Boolean(false)], vec!["true", "false"]),
@@ -51,7 +52,11 @@ fn values_of_all_types_become_rows() {
         (r#"{"type":"fixed","name":"F","size":2}"#, vec![Value::Fixed(2, vec![1, 2])], vec![r#""0102""#]),
         (r#"{"type":"enum","name":"E","symbols":["A","B"]}"#, vec![Value::Enum(1, "B".into())], vec![r#""B""#]),
         (decimal, decimals.into(), vec!["2.56", "-0.01", "-1.29", "0.00"]),
-        (r#"{"type":"string","logicalType":"uuid"}"#, vec![Value::Uuid(uuid)], vec![r#""0123456789abcdef0123456789abcdef""#]),
+        (
+            r#"{"type":"string","logicalType":"uuid"}"#,
+            vec![Value::Uuid(uuid)],
+            vec![r#""0123456789abcdef0123456789abcdef""#],
+        ),
         (fixed_uuid, vec![Value::Fixed(16, uuid.as_bytes().to_vec())], vec![r#""0123456789abcdef0123456789abcdef""#]),
         (r#"{"type":"int","logicalType":"date"}"#, vec![Value::Date(-1)], vec![r#""1969-12-31""#]),
         (r#"{"type":"int","logicalType":"time-millis"}"#, vec![Value::TimeMillis(1)], vec![r#""00:00:00.001000""#]),
@@ -66,7 +71,11 @@ fn values_of_all_types_become_rows() {
             vec![Value::LocalTimestampMicros(1)],
             vec![r#""1970-01-01T00:00:00.000001""#],
         ),
-        (r#"{"type":"long","logicalType":"timestamp-nanos"}"#, vec![Value::TimestampNanos(i64::MAX)], vec!["9223372036854775807"]),
+        (
+            r#"{"type":"long","logicalType":"timestamp-nanos"}"#,
+            vec![Value::TimestampNanos(i64::MAX)],
+            vec!["9223372036854775807"],
+        ),
         (
             r#"{"type":"fixed","name":"D","size":12,"logicalType":"duration"}"#,
             vec![Value::Duration(duration)],

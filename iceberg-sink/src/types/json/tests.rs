@@ -56,7 +56,8 @@ fn a_reference_leads_to_another_schema_and_back_into_it() {
         r##"{"definitions":{"Z":{"type":"integer"}},"type":"object","properties":{"z":{"$ref":"#/definitions/Z"}}}"##,
     );
     let reference = Reference { name: "other.json".into(), subject: "other".into(), version: 1 };
-    let text = r##"{"type":"object","properties":{"a":{"$ref":"other.json"},"b":{"$ref":"other.json#/definitions/Z"}}}"##;
+    let text =
+        r##"{"type":"object","properties":{"a":{"$ref":"other.json"},"b":{"$ref":"other.json#/definitions/Z"}}}"##;
     let schema = Schema::parse(SchemaType::Json, text, &[(reference, Arc::clone(&other))]).unwrap();
     assert_eq!(show(&columns(&schema, Root::First).unwrap()), "a: struct<z: long>, b: long");
 }

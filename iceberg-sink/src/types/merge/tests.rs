@@ -23,7 +23,11 @@ fn merged(have: &[Column], wanted: &[Column]) -> Result<Option<String>, Conflict
     let new = merge(&table, table.highest_field_id(), wanted)?;
     Ok(new.map(|schema| {
         let fields = &schema.as_struct().fields()[COORDINATES.len()..];
-        fields.iter().map(|field| format!("{}:{}:{}", field.id, field.name, field.field_type)).collect::<Vec<_>>().join(" ")
+        fields
+            .iter()
+            .map(|field| format!("{}:{}:{}", field.id, field.name, field.field_type))
+            .collect::<Vec<_>>()
+            .join(" ")
     }))
 }
 
