@@ -100,8 +100,7 @@ impl<D: Driver> ControllerHost<D> {
             Command::Alter { name, changes, .. } => admit(name, &state.changed(name, changes)?)?,
             _ => {}
         }
-        let context =
-            Context { now_ms: self.driver.wall_ms(), fresh: self.fresh(), shards: self.node.config.shards };
+        let context = Context { now_ms: self.driver.wall_ms(), fresh: self.fresh(), shards: self.node.config.shards };
         state.decide(command, context)
     }
 
