@@ -160,12 +160,9 @@ impl Catalog {
         let head = self.load(ident).await?;
         let doing = format!("the commit to table {ident} was refused");
         for requirement in requirements {
-            requirement
-                .check(Some(&head.metadata))
-                .map_err(|error| from_iceberg(Kind::Conflict, &doing, error))?;
+            requirement.check(Some(&head.metadata)).map_err(|error| from_iceberg(Kind::Conflict, &doing, error))?;
         }
-        let mut builder =
-            TableMetadata::clone(&head.metadata).into_builder(Some(head.metadata_location.clone()));
+        let mut builder = TableMetadata::clone(&head.metadata).into_builder(Some(head.metadata_location.clone()));
         for update in updates {
             builder = update.apply(builder).map_err(|error| from_iceberg(Kind::Invalid, &doing, error))?;
         }
@@ -225,7 +222,14 @@ impl Catalog {
     }
 
     /// Our pointer was not plainly created: is the one that is there ours all the same (a lost answer)?
-    async fn judge(&self, ident: &TableIdent, version: u64, path: &Path, ours: &[u8], why: Option<Error>) -> Result<()> {
+    async fn judge(
+        &self,
+        ident: &TableIdent,
+        version: u64,
+        path: &Path,
+        ours: &[u8],
+        why: Option<Error>,
+    ) -> Result<()> {
         if let Some(error) = &why
             && error.kind == Kind::Invalid
         {

@@ -108,8 +108,7 @@ async fn tables(catalog: &Catalog, namespace: &str) -> Response {
     }
     match catalog.list().await {
         Ok(names) => {
-            let found: Vec<_> =
-                names.iter().map(|name| json!({ "namespace": [namespace], "name": name })).collect();
+            let found: Vec<_> = names.iter().map(|name| json!({ "namespace": [namespace], "name": name })).collect();
             json_answer(200, &json!({ "identifiers": found, "next-page-token": null }))
         }
         Err(error) => failed(&error),

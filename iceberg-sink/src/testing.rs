@@ -1,12 +1,14 @@
-//! What do several tests share: small schemas, and a store whose writes fail when told to.
+//! What do several tests share: small schemas, a store whose writes fail when told to, and a log in memory?
 
 mod faulty;
+mod source;
 
 use std::sync::Arc;
 
 use iceberg::spec::{NestedField, PrimitiveType, Schema, Type};
 
 pub use faulty::{Fault, Faulty};
+pub use source::{Memory, name};
 
 /// Two of the coordinates, and a value.
 pub fn small_schema() -> Schema {

@@ -5,8 +5,13 @@
 mod base64;
 pub mod schema;
 mod view;
+mod compat;
+pub mod http;
+pub mod registry;
 pub mod framing;
 pub mod check;
 
+pub use http::{Method, Request, Response};
+pub use registry::{Admission, AdmitAll, Outcome, Record, Registry};
 pub use schema::{AvroSchema, JsonSchema, ParseError, Parsed, ProtobufSchema, Reference, Schema, SchemaType};
 pub use view::View;

@@ -74,4 +74,32 @@ impl View {
             entry.live.insert(version, id);
         }
     }
+
+    /// Replaces all versions of a subject at once; none removes it.
+    pub(crate) fn replace_subject(&mut self, subject: &str, versions: impl Iterator<Item = (i32, u32, bool)>) {
+        let mut entry = SubjectView::default();
+        for (version, id, deleted) in versions {
+            entry.ids.insert(id);
+            if !deleted {
+                entry.live.insert(version, id);
+            }
+        }
+        if entry.ids.is_empty() {
+            self.subjects.remove(subject);
+        } else {
+            self.subjects.insert(subject.to_owned(), entry);
+        }
+    }
+
+    pub(crate) fn put_schema(&mut self, id: u32, guid: Uuid, schema: Arc<Schema>) {
+        self.guids.insert(guid, id);
+        self.schemas.insert(id, schema);
+    }
+
+    pub(crate) fn remove_schema(&mut self, id: u32, guid: &Uuid) {
+        self.schemas.remove(&id);
+        if self.guids.get(guid) == Some(&id) {
+            self.guids.remove(guid);
+        }
+    }
 }

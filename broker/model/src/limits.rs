@@ -58,6 +58,15 @@ pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 pub const NESTING_MAX: usize = 64;
 /// Fields of a schema, counted over all levels.
 pub const SCHEMA_FIELDS_MAX: usize = 10_000;
+
+/// Idempotent producers that a shard remembers, over all its partitions.
+pub const PRODUCERS_PER_SHARD_MAX: usize = 100_000;
+/// How long an idempotent producer may be silent before it is forgotten; `producer.id.expiration.ms` in Kafka.
+pub const PRODUCER_EXPIRY_MS: i64 = 86_400_000;
+/// Producer ids that a shard reserves at a time.
+pub const PRODUCER_IDS_BLOCK: i64 = 1000;
+/// Commands for the controller that become durable with one write, and that may wait for it.
+pub const CONTROLLER_COMMANDS_MAX: usize = 256;
 /// Types of a schema, counted over all levels and references.
 pub const SCHEMA_NODES_MAX: usize = 100_000;
 /// Items of an Avro value that take no bytes (nulls in arrays): bounded, as its length does not bound them.
@@ -77,3 +86,16 @@ pub const JSON_PARTS_MAX: usize = 250_000;
 pub const SQL_RESULT_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// What all running statements may hold together.
 pub const SQL_MEMORY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Values that one record may become in its table.
+pub const ROW_VALUES_MAX: u64 = 16 * 1024 * 1024;
+/// Rows of one table that wait in memory to become a file.
+pub const BATCH_ROWS_MAX: usize = 1_000_000;
+/// About how much memory they may take.
+pub const BATCH_COST_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Writer schemas that are kept ready per table.
+pub const PLANS_MAX: usize = 1024;
+/// Rows of a row group in Parquet.
+pub const ROW_GROUP_ROWS_MAX: usize = 1_000_000;
+/// Bytes of a row group in Parquet, about.
+pub const ROW_GROUP_BYTES_MAX: usize = 128 * 1024 * 1024;

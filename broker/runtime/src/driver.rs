@@ -52,7 +52,8 @@ pub trait Driver: Clone + 'static {
     /// Starts a task that the driver's registry knows; `shutdown` ends it.
     fn spawn<T: 'static>(&self, name: &'static str, task: impl Future<Output = T> + 'static) -> Self::Task<T>;
 
-    /// Makes a file of `len` zeroed bytes; file and folder are durable afterwards.
+    /// Makes a file of `len` zeroed bytes, a multiple of [`model::limits::IO_ALIGN`]; file and folder are durable
+    /// afterwards. `AlreadyExists` if there is one.
     fn create_log(&self, path: &Path, len: u64) -> impl Future<Output = io::Result<Self::Log>> + 'static + use<Self>;
     fn open_log(&self, path: &Path) -> impl Future<Output = io::Result<Self::Log>> + 'static + use<Self>;
     fn open_read(&self, path: &Path) -> impl Future<Output = io::Result<Self::File>> + 'static + use<Self>;
@@ -64,27 +65,33 @@ pub trait Driver: Clone + 'static {
 
     /// Listens with SO_REUSEPORT, so that the shards of a node share a port.
     fn listen(&self, addr: SocketAddr) -> io::Result<Self::Listener>;
-    /// Cancels every task of the registry; returns how many were left at `by`.
+    /// Cancels every task of the registry; returns how many were left at `by`. For the shard's main task, which is not
+    /// in the registry: any other task would cancel itself.
     fn shutdown(&self, by: Instant) -> impl Future<Output = usize> + 'static + use<Self>;
 }
 
 /// A preallocated file that is written with direct I/O. Positions and lengths are multiples of
 /// [`model::limits::IO_ALIGN`], at most [`model::limits::IO_BYTES_MAX`] per operation.
 pub trait LogFile: Clone + 'static {
-    /// Owned memory for one write, zeroed.
+    /// Owned memory for one write, zeroed. Other memory may be written too, but is copied where the driver needs its own.
     fn alloc(&self, len: usize) -> IoBuf;
-    /// `Ok` means durable. A short write is an error. After one error every later write fails.
+    /// `Ok` means durable, and gives the buffer back as it was. A range that is misaligned, too long or outside the file
+    /// is `InvalidInput`, and nothing has happened. A short write is an error. After one error, or after the future of
+    /// a write was dropped before its end, every later write fails: what the disk holds is then unknown.
     fn write_at(&self, pos: u64, buf: IoBuf) -> impl Future<Output = io::Result<IoBuf>> + 'static + use<Self>;
+    /// All of `len` bytes, or an error.
     fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<IoBuf>> + 'static + use<Self>;
     fn len(&self) -> u64;
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+    /// Closes it for all clones; operations under way come to their end.
     fn close(self) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
 }
 
 /// A file that is only read, at any position and length.
 pub trait ReadFile: 'static {
+    /// All of `len` bytes; `InvalidInput` if they lie beyond the length at the time of opening.
     fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<Bytes>> + 'static + use<Self>;
     fn len(&self) -> u64;
     fn is_empty(&self) -> bool {

@@ -41,9 +41,10 @@ impl ShardOptions {
     }
 }
 
-/// Each executor registers its memory with three rings; all of them together must fit the limit.
+/// Each executor registers its memory with three rings. All of them together may have half of the limit: the rings
+/// themselves count as well, and without room for them no executor starts.
 fn io_memory_bytes(memlock_bytes: u64, shards: usize) -> usize {
-    let share = memlock_bytes / (3 * shards.max(1) as u64);
+    let share = memlock_bytes / (2 * 3 * shards.max(1) as u64);
     let share = usize::try_from(share).unwrap_or(usize::MAX) & !(model::limits::IO_ALIGN - 1);
     share.clamp(IO_MEMORY_MIN, IO_MEMORY_MAX)
 }

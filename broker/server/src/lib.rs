@@ -1,1 +1,31 @@
 //! How does a node answer Kafka clients?
+//!
+//! In reading order: the cluster's state and who changes it, the shards that hold the data, the connections that
+//! ask for it. A produce request passes `connection`, `api/produce`, `route`, `partition`, `producers`.
+
+mod errors;
+mod cluster;
+mod internal;
+mod layout;
+pub mod controller;
+mod message;
+mod node;
+mod shard;
+mod controller_host;
+mod admission;
+mod connection;
+mod api;
+mod route;
+mod partition;
+mod producers;
+mod checkers;
+mod reads;
+mod watches;
+pub mod groups;
+mod group_host;
+
+pub use corelog::LogStats;
+
+pub use cluster::{Cluster, Place, Topic};
+pub use node::{Fetched, NodeConfig, NodeHandle, OpenGate, ShardSeed, TopicGate, plan};
+pub use shard::run_shard;

@@ -34,15 +34,8 @@ pub async fn write(catalog: &Catalog, head: &Head, owner: &Owner, round: &Round)
         true => None,
         false => Some(pen.offsets(round.ledger.encode().into()).await?),
     };
-    let summary = plan::summary(
-        metadata,
-        &schema,
-        &round.files,
-        owner,
-        round.commit_id,
-        &round.ledger,
-        offsets_file.as_deref(),
-    );
+    let summary =
+        plan::summary(metadata, &schema, &round.files, owner, round.commit_id, &round.ledger, offsets_file.as_deref());
     let snapshot = Snapshot::builder()
         .with_snapshot_id(snapshot_id)
         .with_parent_snapshot_id(metadata.current_snapshot_id())

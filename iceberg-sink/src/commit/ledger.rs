@@ -179,4 +179,3 @@ fn ancestry(metadata: &TableMetadata) -> impl Iterator<Item = &SnapshotRef> {
         metadata.snapshot_by_id(snapshot.parent_snapshot_id()?)
     })
 }
-

@@ -50,9 +50,11 @@ pub fn parse(method: &str, path: &str) -> Route {
 
 /// The decoded value of a query's key; `None` if it is not there or not decodable.
 pub fn query_value(query: &str, key: &str) -> Option<String> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(k, _)| *k == key).and_then(|(_, value)| {
-        percent_decode(&value.replace('+', " "))
-    })
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(k, _)| *k == key)
+        .and_then(|(_, value)| percent_decode(&value.replace('+', " ")))
 }
 
 /// Is the tag among those a client has? Java's client gives it back with the suffix of its compression layer, inside

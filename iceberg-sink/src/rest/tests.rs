@@ -36,7 +36,9 @@ async fn clients_find_their_way_to_a_table() {
         let (status, body) = ask(&catalog, "GET", target).await;
         assert_eq!(status, 200);
         assert!(body["defaults"].is_object() && body["overrides"].is_object());
-        assert!(body["endpoints"].as_array().expect("list").iter().all(|e| !e.as_str().expect("text").contains("DELETE")));
+        assert!(
+            body["endpoints"].as_array().expect("list").iter().all(|e| !e.as_str().expect("text").contains("DELETE"))
+        );
     }
     assert_eq!(ask(&catalog, "GET", "/v1/namespaces").await.1["namespaces"], json!([["topics"]]));
     assert_eq!(ask(&catalog, "GET", "/v1/namespaces?pageToken=").await.1["namespaces"], json!([["topics"]]));
@@ -72,7 +74,11 @@ async fn what_is_not_there_is_said_in_icebergs_form() {
         ("/v1/namespaces/%zz", "NotFoundException"),
     ] {
         let (status, body) = ask(&catalog, "GET", target).await;
-        assert_eq!((status, body["error"]["type"].as_str(), &body["error"]["code"]), (404, Some(kind), &json!(404)), "{target}");
+        assert_eq!(
+            (status, body["error"]["type"].as_str(), &body["error"]["code"]),
+            (404, Some(kind), &json!(404)),
+            "{target}"
+        );
     }
     assert_eq!(ask(&catalog, "GET", "/v1/namespaces/topics/views").await.1["identifiers"], json!([]));
 }
@@ -99,14 +105,17 @@ async fn writes_are_refused_with_the_reason() {
 #[tokio::test]
 async fn a_table_that_did_not_change_is_not_sent_again() {
     let catalog = catalog().await;
-    let mut request = Request {
-        method: "GET".into(),
-        path: "/v1/namespaces/topics/tables/flights".into(),
-        ..Request::default()
-    };
+    let mut request =
+        Request { method: "GET".into(), path: "/v1/namespaces/topics/tables/flights".into(), ..Request::default() };
     let etag = handle(&catalog, &request).await.etag.expect("has one");
     let bare = etag.trim_matches('"');
-    for seen in [etag.clone(), format!("W/{etag}"), format!("{etag}--gzip"), format!("\"{bare}--gzip\""), format!("\"x\", {etag}")] {
+    for seen in [
+        etag.clone(),
+        format!("W/{etag}"),
+        format!("{etag}--gzip"),
+        format!("\"{bare}--gzip\""),
+        format!("\"x\", {etag}"),
+    ] {
         request.if_none_match = Some(seen.clone());
         assert_eq!(handle(&catalog, &request).await.status, 304, "{seen}");
     }

@@ -55,10 +55,6 @@ impl Faulty {
         self.first.store(0, Ordering::SeqCst);
     }
 
-    pub fn puts(&self) -> u64 {
-        self.puts.load(Ordering::SeqCst)
-    }
-
     fn fault(&self) -> Option<Fault> {
         let number = self.puts.fetch_add(1, Ordering::SeqCst) + 1;
         let (first, every) = (self.first.load(Ordering::SeqCst), self.every.load(Ordering::SeqCst));

@@ -1,6 +1,6 @@
 //! How is a JSON Schema understood?
 
-mod refs;
+pub mod refs;
 #[cfg(test)]
 mod tests;
 

@@ -142,10 +142,10 @@ pub(super) fn a_cancelled_read_loses_nothing<D: Tested>() {
         let (stream, mut peer) = connected(&driver).await;
         let (mut read, _write) = stream.split();
         let sender = thread::spawn(move || {
-            for chunk in pattern(BYTES, 1).chunks(37) {
+            for (n, chunk) in pattern(BYTES, 1).chunks(37).enumerate() {
                 peer.write_all(chunk).unwrap();
-                // About as long as the reader waits, so that either comes first at times.
-                thread::sleep(Duration::from_millis(1));
+                // About as long as the reader waits, now shorter, now longer.
+                thread::sleep(Duration::from_micros(n as u64 % 8 * 500));
             }
         });
         let mut buf = BytesMut::new();

@@ -47,3 +47,6 @@ pub fn probe_uring() -> Result<(), String> {
          kernel.io_uring_disabled; without it the portable driver runs"
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,9 @@ use glommio::{LocalExecutorBuilder, Placement};
 
 use crate::common::Common;
 use crate::heartbeat::BEAT_MS;
-use crate::shard::{Birth, ShardOptions, ShardThread, end_by, outcome, start_thread};
-use crate::uring::Uring;
+use crate::shard::{Birth, ShardOptions, ShardThread, end_by, memlock_bytes, outcome, start_thread};
 use crate::uring::gate::{RingGate, pump};
+use crate::uring::{Uring, os_error};
 
 /// Never lower: glommio can park for ever with runnable tasks when this fires between two of its steps.
 const PREEMPT: Duration = Duration::from_secs(10);
@@ -39,7 +39,17 @@ pub(crate) fn executor(ring_depth: usize, io_memory_bytes: usize) -> io::Result<
         .ring_depth(ring_depth)
         .io_memory(io_memory_bytes)
         .preempt_timer(PREEMPT);
-    builder.make().map_err(io::Error::from)
+    builder.make().map_err(|error| match os_error(error) {
+        error if error.kind() == io::ErrorKind::OutOfMemory => io::Error::new(
+            error.kind(),
+            format!(
+                "no memory for the rings ({error}): raise the limit of locked memory, which is {} bytes \
+                 (`ulimit -l`, LimitMEMLOCK=), or run fewer shards",
+                memlock_bytes()
+            ),
+        ),
+        error => error,
+    })
 }
 
 fn run<F, Fut>(birth: &Birth, main: F) -> io::Result<()>

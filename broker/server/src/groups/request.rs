@@ -10,16 +10,34 @@ pub type Place = (String, i32);
 pub enum Request {
     Join(Join),
     Sync(Sync),
-    Heartbeat { group: String, member: String, instance: Option<String>, generation: i32 },
+    Heartbeat {
+        group: String,
+        member: String,
+        instance: Option<String>,
+        generation: i32,
+    },
     Leave(Leave),
     Commit(Commit),
     /// `places: None` asks for all offsets of the group.
-    Offsets { group: String, places: Option<Vec<Place>> },
-    Describe { group: String },
+    Offsets {
+        group: String,
+        places: Option<Vec<Place>>,
+    },
+    Describe {
+        group: String,
+    },
     /// Empty filters let everything pass.
-    List { states: Vec<String>, types: Vec<String> },
-    Delete { group: String },
-    DeleteOffsets { group: String, places: Vec<Place> },
+    List {
+        states: Vec<String>,
+        types: Vec<String>,
+    },
+    Delete {
+        group: String,
+    },
+    DeleteOffsets {
+        group: String,
+        places: Vec<Place>,
+    },
 }
 
 #[derive(Debug, Clone)]

@@ -1,0 +1,100 @@
+//! May another request of this size come in?
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use crate::message::{Reply, reply};
+
+/// Bounds the bytes of requests that a shard has read but not answered. First come, first served.
+pub struct Admission {
+    bytes_max: usize,
+    taken: Cell<usize>,
+    waiting: RefCell<VecDeque<(usize, Reply<Permit>)>>,
+}
+
+/// Room for one request; given back when it is dropped.
+pub struct Permit {
+    admission: Rc<Admission>,
+    bytes: usize,
+}
+
+impl Admission {
+    pub fn new(bytes_max: usize) -> Rc<Admission> {
+        Rc::new(Admission { bytes_max, taken: Cell::new(0), waiting: RefCell::default() })
+    }
+
+    /// Waits for room. A request that is larger than everything is let in alone.
+    pub async fn admit(self: &Rc<Self>, bytes: usize) -> Permit {
+        let bytes = bytes.min(self.bytes_max);
+        if self.waiting.borrow().is_empty() && self.fits(bytes) {
+            return self.take(bytes);
+        }
+        let (grant, granted) = reply();
+        self.waiting.borrow_mut().push_back((bytes, grant));
+        granted.recv_async().await.expect("the admission outlives those that wait for it")
+    }
+
+    fn fits(&self, bytes: usize) -> bool {
+        self.taken.get() + bytes <= self.bytes_max
+    }
+
+    fn take(self: &Rc<Self>, bytes: usize) -> Permit {
+        self.taken.set(self.taken.get() + bytes);
+        Permit { admission: self.clone(), bytes }
+    }
+
+    fn grant(self: &Rc<Self>) {
+        loop {
+            let next = match self.waiting.borrow_mut() {
+                mut waiting if waiting.front().is_some_and(|(bytes, _)| self.fits(*bytes)) => waiting.pop_front(),
+                _ => None,
+            };
+            let Some((bytes, grant)) = next else { return };
+            // Taken before it is sent: a permit that nobody fetches gives its room back by itself.
+            if !grant.is_disconnected() {
+                let _ = grant.try_send(self.take(bytes));
+            }
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.admission.taken.set(self.admission.taken.get() - self.bytes);
+        self.admission.clone().grant();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn requests_wait_their_turn_and_get_in_when_others_leave() {
+        let admission = Admission::new(100);
+        let first = admission.admit(60).now_or_never().expect("there is room");
+        let mut large = Box::pin(admission.admit(70));
+        assert!(large.as_mut().now_or_never().is_none());
+        let mut small = Box::pin(admission.admit(10));
+        assert!(small.as_mut().now_or_never().is_none(), "nobody overtakes");
+        drop(first);
+        let _large = large.now_or_never().expect("there is room again");
+        let _small = small.now_or_never().expect("it fits beside the large one");
+        assert_eq!(admission.taken.get(), 80);
+    }
+
+    #[test]
+    fn those_that_give_up_leave_no_trace() {
+        let admission = Admission::new(100);
+        let first = admission.admit(100).now_or_never().unwrap();
+        let mut waiting = Box::pin(admission.admit(50));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(waiting);
+        drop(first);
+        assert_eq!(admission.taken.get(), 0);
+        assert!(admission.admit(1_000_000).now_or_never().is_some(), "the largest is let in alone");
+    }
+}

@@ -1,0 +1,93 @@
+//! ListOffsets: at which offset does a partition begin, end, or pass a time? (KIP-79, KIP-734, KIP-405)
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::list_offsets_response::{ListOffsetsPartitionResponse, ListOffsetsTopicResponse};
+use kafka_protocol::messages::{ListOffsetsRequest, ListOffsetsResponse};
+use model::{Offset, Timestamp};
+use runtime::Driver;
+
+use super::fetch::check_epoch;
+use super::{Call, Handled};
+use crate::errors::{Fault, NONE};
+use crate::message::{Facts, Question};
+use crate::shard::LEADER_EPOCH;
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const READ_COMMITTED: i8 = 1;
+
+pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
+    let request: ListOffsetsRequest = call.decode()?;
+    let stable_only = request.isolation_level == READ_COMMITTED;
+    let cluster = call.shard.node.cluster();
+    let (mut questions, mut refused) = (Vec::new(), Vec::new());
+    for topic in &request.topics {
+        for partition in &topic.partitions {
+            let place = check_epoch(partition.current_leader_epoch).and_then(|()| {
+                let name = topic.name.as_str();
+                let unknown =
+                    || Fault::unknown_partition(format_args!("partition {name}-{}", partition.partition_index));
+                cluster.place(name, partition.partition_index).ok_or_else(unknown)
+            });
+            refused.push(place.as_ref().err().cloned());
+            if let Ok(place) = place {
+                questions.push((place.shard, (place.id, question(partition.timestamp))));
+            }
+        }
+    }
+    let mut facts = call.shard.look_anywhere(questions).await.into_iter();
+    let mut refused = refused.into_iter();
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.iter().map(|partition| {
+            let refused = refused.next().expect("one entry per partition");
+            let outcome = match refused {
+                Some(fault) => Err(fault),
+                None => facts.next().expect("one answer per question"),
+            };
+            let found = outcome.and_then(|facts| answer(partition.timestamp, &facts, stable_only));
+            respond(partition.partition_index, found, call.version())
+        });
+        ListOffsetsTopicResponse::default().with_partitions(partitions.collect()).with_name(topic.name)
+    });
+    let response = ListOffsetsResponse::default().with_topics(topics.collect());
+    call.answer(&response)
+}
+
+fn question(timestamp: i64) -> Question {
+    match timestamp {
+        MAX_TIMESTAMP => Question::Newest,
+        time if time >= 0 => Question::Time(Timestamp(time)),
+        _ => Question::Frontiers,
+    }
+}
+
+/// Offset and time; both -1 where there is no such record.
+fn answer(timestamp: i64, facts: &Facts, stable_only: bool) -> Result<(Offset, Timestamp), Fault> {
+    let at = &facts.frontiers;
+    let end = if stable_only { at.last_stable() } else { at.high_watermark() };
+    let nowhere = (Offset(-1), Timestamp::NONE);
+    match timestamp {
+        LATEST => Ok((end, Timestamp::NONE)),
+        // There is one tier: what is earliest is earliest locally.
+        EARLIEST | EARLIEST_LOCAL => Ok((at.log_start(), Timestamp::NONE)),
+        LATEST_TIERED => Ok(nowhere),
+        time if time >= 0 || time == MAX_TIMESTAMP => {
+            Ok(facts.at.filter(|(offset, _)| *offset < end).unwrap_or(nowhere))
+        }
+        other => Err(Fault::new(ResponseError::InvalidRequest, format!("{other} stands for no offset"))),
+    }
+}
+
+fn respond(index: i32, found: Result<(Offset, Timestamp), Fault>, version: i16) -> ListOffsetsPartitionResponse {
+    let response = ListOffsetsPartitionResponse::default().with_partition_index(index);
+    match found {
+        Ok((offset, time)) => {
+            let epoch = if version >= 4 && offset.0 >= 0 { LEADER_EPOCH } else { -1 };
+            response.with_error_code(NONE).with_offset(offset.0).with_timestamp(time.0).with_leader_epoch(epoch)
+        }
+        Err(fault) => response.with_error_code(fault.code()).with_offset(-1).with_timestamp(-1).with_leader_epoch(-1),
+    }
+}

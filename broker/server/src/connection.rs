@@ -1,0 +1,187 @@
+//! How do requests come in from one client, and how do answers leave in the same order?
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::{Either, FutureExt, select};
+use futures_util::stream::{FuturesOrdered, StreamExt};
+use model::limits::{REQUEST_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX};
+use runtime::{Driver, Stream, StreamRead, StreamWrite};
+use wire::frame;
+use wire::request;
+
+use crate::admission::Permit;
+use crate::api::{self, Answer, Call, CallError, Frame, Local};
+use crate::shard::Shard;
+
+/// Room made for a read; a large frame makes the buffer grow by doubling, as its bytes arrive.
+const READ_BYTES: usize = 16 * 1024;
+/// Bytes that one write of joined answers gathers, more or less.
+const WRITE_BYTES: usize = 256 * 1024;
+
+/// An answer on its way, with the room that its request takes up.
+struct Pending {
+    answer: Local<Result<Frame, CallError>>,
+    permit: Permit,
+}
+
+/// Why a connection ends.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("the client has closed it")]
+    ByPeer,
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Frame(#[from] frame::FrameError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error(transparent)]
+    Request(#[from] request::RequestError),
+}
+
+/// Serves a client with two tasks: one reads, one writes.
+pub fn start<D: Driver, S: Stream>(shard: Rc<Shard<D>>, stream: S, peer: SocketAddr) {
+    let (reading, writing) = stream.split();
+    let (queue, answers) = flume::bounded(1);
+    shard.connections.set(shard.connections.get() + 1);
+    shard.start("write answers", write(writing, answers, peer));
+    let counted = Counted { shard: shard.clone() };
+    shard.start("read requests", async move {
+        let ended = read(&counted.shard, reading, queue, peer).await;
+        match ended {
+            Ended::ByPeer => tracing::debug!(%peer, "connection closed"),
+            Ended::Io(error) => tracing::debug!(%peer, "connection lost: {error}"),
+            other => tracing::warn!(%peer, "connection closed: {other}"),
+        }
+    });
+}
+
+/// Counts a connection for as long as it lives, also when its task is cancelled.
+struct Counted<D: Driver> {
+    shard: Rc<Shard<D>>,
+}
+
+impl<D: Driver> Drop for Counted<D> {
+    fn drop(&mut self) {
+        self.shard.connections.set(self.shard.connections.get() - 1);
+    }
+}
+
+async fn read<D: Driver, R: StreamRead>(
+    shard: &Rc<Shard<D>>,
+    mut reading: R,
+    queue: flume::Sender<Pending>,
+    peer: SocketAddr,
+) -> Ended {
+    let mut buffer = BytesMut::new();
+    loop {
+        let (bytes, permit) = match next_frame(shard, &mut reading, &mut buffer).await {
+            Ok(next) => next,
+            Err(ended) => return ended,
+        };
+        let answer = match handle(shard, bytes, peer).await {
+            Ok(Answer::Silent) => continue,
+            Ok(Answer::Ready(frame)) => Box::pin(std::future::ready(Ok(frame))),
+            Ok(Answer::Later(answer)) => answer,
+            Err(ended) => return ended,
+        };
+        if queue.send_async(Pending { answer, permit }).await.is_err() {
+            return Ended::ByPeer;
+        }
+    }
+}
+
+/// The next frame, let in before the bytes of a large one are read.
+async fn next_frame<D: Driver, R: StreamRead>(
+    shard: &Shard<D>,
+    reading: &mut R,
+    buffer: &mut BytesMut,
+) -> Result<(Bytes, Permit), Ended> {
+    let mut permit = None;
+    loop {
+        if permit.is_none()
+            && let Some(length) = frame::announced(buffer, REQUEST_BYTES_MAX)?
+        {
+            permit = Some(shard.admission.admit(length).await);
+        }
+        if let Some(permit) = permit.take_if(|_| is_whole(buffer)) {
+            let bytes = frame::take(buffer, REQUEST_BYTES_MAX)?.expect("it is whole");
+            return Ok((bytes, permit));
+        }
+        buffer.reserve(READ_BYTES);
+        if reading.read(buffer).await? == 0 {
+            return Err(Ended::ByPeer);
+        }
+    }
+}
+
+fn is_whole(buffer: &BytesMut) -> bool {
+    let length = frame::announced(buffer, REQUEST_BYTES_MAX).ok().flatten();
+    length.is_some_and(|length| buffer.len() - frame::PREFIX_BYTES >= length)
+}
+
+/// Lets a request take effect.
+async fn handle<D: Driver>(shard: &Rc<Shard<D>>, bytes: Bytes, peer: SocketAddr) -> Result<Answer, Ended> {
+    let (head, body) = request::split_head(bytes)?;
+    tracing::trace!(%peer, key = head.api_key, version = head.api_version, "request");
+    Ok(api::dispatch(Call { shard: shard.clone(), head: Rc::new(head), body, peer }).await?)
+}
+
+/// Writes answers in the order of their requests; all that are ready leave together.
+async fn write<W: StreamWrite>(mut writing: W, queue: flume::Receiver<Pending>, peer: SocketAddr) {
+    let mut answers = FuturesOrdered::new();
+    while let Some(first) = next_answer(&mut answers, &queue).await {
+        let (mut pieces, mut permits) = (Vec::new(), Vec::new());
+        let mut bytes = 0;
+        let mut next = Some(first);
+        let mut failed = None;
+        while let Some((answer, permit)) = next {
+            match answer {
+                Ok(frame) => {
+                    bytes += frame.iter().map(Bytes::len).sum::<usize>();
+                    pieces.extend(frame);
+                    permits.push(permit);
+                }
+                Err(error) => failed = Some(error),
+            }
+            let go_on = failed.is_none() && bytes < WRITE_BYTES;
+            next = if go_on { answers.next().now_or_never().flatten() } else { None };
+        }
+        if let Err(error) = writing.write_all(&pieces).await {
+            tracing::debug!(%peer, "connection lost: {error}");
+            break;
+        }
+        if let Some(error) = failed {
+            tracing::error!(%peer, "connection closed, its answer could not be made: {error}");
+            break;
+        }
+    }
+    writing.close();
+}
+
+type Finished = (Result<Frame, CallError>, Permit);
+
+/// The next answer in order; meanwhile more requests are taken in. `None`: the reader has ended.
+async fn next_answer(
+    answers: &mut FuturesOrdered<Pin<Box<dyn Future<Output = Finished>>>>,
+    queue: &flume::Receiver<Pending>,
+) -> Option<Finished> {
+    loop {
+        if answers.len() >= REQUESTS_IN_FLIGHT_MAX {
+            return answers.next().await;
+        }
+        let arrived = match answers.is_empty() {
+            true => queue.recv_async().await,
+            false => match select(pin!(answers.next()), pin!(queue.recv_async())).await {
+                Either::Left((answer, _)) => return answer,
+                Either::Right((arrived, _)) => arrived,
+            },
+        };
+        let Pending { answer, permit } = arrived.ok()?;
+        answers.push_back(Box::pin(async move { (answer.await, permit) }));
+    }
+}

@@ -1,0 +1,169 @@
+//! What do the shards of a node ask of each other?
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use corelog::LogStats;
+use model::{Frontiers, Offset, PartitionId, ShardId, Timestamp};
+
+use crate::cluster::Topic;
+use crate::controller::{Command, ControllerError, Outcome};
+use crate::errors::Fault;
+use crate::groups;
+
+/// Where the answer goes; a bounded channel of one. A receiver that is gone has lost interest.
+pub type Reply<T> = flume::Sender<T>;
+
+/// One letter in a shard's mailbox. Lists are answered in their order.
+pub enum ShardMessage {
+    Append {
+        appends: Vec<Append>,
+        reply: Reply<Vec<Appended>>,
+    },
+    Read {
+        wants: Vec<Want>,
+        bytes_max: usize,
+        reply: Reply<Vec<Result<Got, Fault>>>,
+    },
+    /// Wakes once, as soon as one of these partitions has more than the high watermark given, or is gone.
+    Watch {
+        marks: Vec<(PartitionId, Offset)>,
+        wake: Reply<()>,
+    },
+    /// One partition, from the process outside the shards: waits for the first record.
+    Poll {
+        want: Want,
+        wait_ms: u32,
+        reply: Reply<Result<Got, Fault>>,
+    },
+    Look {
+        questions: Vec<(PartitionId, Question)>,
+        reply: Reply<Vec<Result<Facts, Fault>>>,
+    },
+    /// Deletes the records below an offset (-1: all); answers the new log start.
+    Trim {
+        trims: Vec<(PartitionId, Offset)>,
+        reply: Reply<Vec<Result<Offset, Fault>>>,
+    },
+    /// The lake has come this far.
+    Lake {
+        partition: PartitionId,
+        committed: Offset,
+        projected: Offset,
+    },
+    /// For shard 0, where the controller lives.
+    Change {
+        command: Box<Command>,
+        reply: Reply<Result<Outcome, ControllerError>>,
+    },
+    /// For the shard that keeps the group's partition of the groups topic.
+    Group {
+        request: groups::Request,
+        reply: Reply<groups::Reply>,
+    },
+    /// What the shard's log has done so far.
+    Stats {
+        reply: Reply<LogStats>,
+    },
+    /// A topic is deleted; its partitions of this shard are named.
+    Forget {
+        partitions: Vec<PartitionId>,
+    },
+    Stop {
+        reply: Reply<()>,
+    },
+}
+
+/// One batch for one partition.
+#[derive(Debug)]
+pub struct Append {
+    pub topic: Arc<Topic>,
+    pub partition: i32,
+    pub batch: Bytes,
+    pub by: Writer,
+}
+
+/// Who writes decides what is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writer {
+    /// By a Produce request of this version.
+    Client {
+        version: i16,
+    },
+    Node,
+}
+
+/// A batch that is durable, or why it was refused.
+pub type Appended = Result<Stored, Refused>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    pub base: Offset,
+    /// -1 while the records keep their own times.
+    pub append_time: Timestamp,
+    pub log_start: Offset,
+}
+
+/// Nothing of the batch was stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    pub fault: Fault,
+    /// Records at fault, by their index in the batch, ascending.
+    pub records: Vec<(i32, String)>,
+}
+
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Refused {
+        Refused { fault, records: Vec::new() }
+    }
+}
+
+/// What to read from a partition.
+#[derive(Debug, Clone, Copy)]
+pub struct Want {
+    pub partition: PartitionId,
+    pub from: Offset,
+    pub bytes_max: usize,
+    /// Only what no open transaction can still undo.
+    pub stable_only: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Got {
+    pub batches: Vec<Bytes>,
+    pub frontiers: Frontiers,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    Frontiers,
+    /// The first record at or after this time.
+    Time(Timestamp),
+    /// The record with the highest timestamp.
+    Newest,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    pub frontiers: Frontiers,
+    /// What `Time` and `Newest` found.
+    pub at: Option<(Offset, Timestamp)>,
+    pub bytes: u64,
+}
+
+/// A channel for one answer.
+pub fn reply<T>() -> (Reply<T>, flume::Receiver<T>) {
+    flume::bounded(1)
+}
+
+/// Cuts a list into one list per shard, each item with its place in the original.
+pub fn by_shard<T>(items: impl IntoIterator<Item = (ShardId, T)>) -> Vec<(ShardId, Vec<(usize, T)>)> {
+    let mut shards: Vec<(ShardId, Vec<(usize, T)>)> = Vec::new();
+    for (index, (shard, item)) in items.into_iter().enumerate() {
+        match shards.iter_mut().find(|(s, _)| *s == shard) {
+            Some((_, list)) => list.push((index, item)),
+            None => shards.push((shard, vec![(index, item)])),
+        }
+    }
+    shards
+}

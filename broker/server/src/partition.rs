@@ -1,0 +1,192 @@
+//! May this batch be stored, and where does it lie then?
+//!
+//! One batch, one partition, without waiting in between: check, dedupe, append. The shards' mailboxes are in
+//! order, so batches of one connection are appended in the order in which they were sent.
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::error::ResponseError;
+use model::limits::{RECORD_ERRORS_MAX, UNPACKED_BATCH_BYTES_MAX};
+use model::{CheckAction, LakeMode, Offset, PartitionId, Timestamp};
+use runtime::Driver;
+use wire::batch::{self, BatchHeader, Compression};
+
+use crate::errors::Fault;
+use crate::internal;
+use crate::message::{Append, Appended, Refused, Stored, Writer};
+use crate::producers::{Claim, Verdict};
+use crate::shard::{LEADER_TERM, Shard};
+
+/// The last millisecond of the year 9999: tables and clients cannot show more.
+const TIMESTAMP_MS_MAX: i64 = 253_402_300_799_999;
+/// Produce requests of this version and later know Zstandard (KIP-110).
+const ZSTD_SINCE: i16 = 7;
+/// How long a repeated batch waits for its first copy to become durable.
+const DUPLICATE_WAIT_MS: u64 = 30_000;
+
+/// A batch that lies in the log, perhaps not yet durable.
+pub struct Placed {
+    stored: Stored,
+    wait: Wait,
+}
+
+enum Wait {
+    Frame(corelog::Durable),
+    /// The first copy of this duplicate is durable when the high watermark has reached this offset.
+    Mark(PartitionId, Offset),
+}
+
+impl<D: Driver> Shard<D> {
+    /// Checks one batch and puts it into the next group commit.
+    pub fn append(&self, append: Append) -> Result<Placed, Refused> {
+        let Append { topic, partition, mut batch, by } = append;
+        let place = topic.place(partition).filter(|_| self.node.cluster().has(&topic));
+        let unknown = || Fault::unknown_partition(format_args!("partition {}-{partition}", topic.name));
+        let place = place.ok_or_else(unknown)?;
+        assert_eq!(place.shard, self.id, "appends are routed to the owner");
+        let header = check_envelope(&topic, &batch, by)?;
+        if by != Writer::Node {
+            self.check_records(&topic, &batch)?;
+        }
+        let claim = Claim::of(&header);
+        if let Some(claim) = claim
+            && let Verdict::Duplicate(base) = self.producers.borrow().check(place.id, claim)?
+        {
+            let wait = Wait::Mark(place.id, base.plus(i64::from(header.record_count)));
+            return Ok(Placed { stored: self.stored(place.id, base, Timestamp::NONE), wait });
+        }
+        let now = Timestamp(self.driver.wall_ms());
+        let mut append_time = Timestamp::NONE;
+        if topic.settings.is_log_append_time() {
+            append_time = now;
+            let mut copy = BytesMut::from(batch);
+            batch::stamp_append_time(&mut copy, now);
+            batch = copy.freeze();
+        }
+        let appended = self.log.append(place.id, batch, LEADER_TERM).map_err(Fault::from)?;
+        if let Some(claim) = claim {
+            self.producers.borrow_mut().appended(place.id, claim, appended.base, now.0);
+        }
+        Ok(Placed { stored: self.stored(place.id, appended.base, append_time), wait: Wait::Frame(appended.durable) })
+    }
+
+    /// Waits until the batch is durable.
+    pub async fn finish(&self, placed: Placed) -> Appended {
+        match placed.wait {
+            Wait::Frame(durable) => durable.await.map_err(Fault::from)?,
+            Wait::Mark(partition, mark) => self.wait_for(partition, mark).await?,
+        }
+        Ok(placed.stored)
+    }
+
+    async fn wait_for(&self, partition: PartitionId, mark: Offset) -> Result<(), Fault> {
+        let until = self.driver.now().plus_ms(DUPLICATE_WAIT_MS);
+        while self.log.frontiers(partition).high_watermark() < mark {
+            let (wake, woken) = crate::message::reply();
+            self.watches.add(partition, wake);
+            if self.before(until, woken.recv_async()).await.is_none() {
+                let why = "the first copy of this batch is not durable yet; send it again later";
+                return Err(Fault::new(ResponseError::RequestTimedOut, why));
+            }
+        }
+        Ok(())
+    }
+
+    fn stored(&self, partition: PartitionId, base: Offset, append_time: Timestamp) -> Stored {
+        Stored { base, append_time, log_start: self.log.frontiers(partition).log_start() }
+    }
+
+    /// Looks into the records, where the topic's settings make that necessary.
+    fn check_records(&self, topic: &std::sync::Arc<crate::cluster::Topic>, batch: &Bytes) -> Result<(), Refused> {
+        let settings = &topic.settings;
+        let mut checkers = self.checkers.borrow_mut();
+        let mut checker = match settings.check_action() {
+            CheckAction::Reject => checkers.of(topic),
+            CheckAction::DeadLetter => None,
+        };
+        // What cannot be unpacked would stop the projection.
+        let readable = settings.lake_mode() != LakeMode::Off;
+        if checker.is_none() && !settings.is_compacted() && !readable {
+            return Ok(());
+        }
+        let view = self.node.registry.load();
+        let broken = |error: batch::BatchError| Fault::new(ResponseError::CorruptMessage, error.to_string());
+        let records = batch::records(batch, UNPACKED_BATCH_BYTES_MAX).map_err(broken)?;
+        let mut bad: Vec<(i32, String)> = Vec::new();
+        for (index, record) in (0..).zip(records.iter()) {
+            let record = record.map_err(broken)?;
+            check_time(record.timestamp)?;
+            let verdict = match (&mut checker, record.key) {
+                (_, None) if settings.is_compacted() => Err(format!(
+                    "the record has no key, but topic '{}' is compacted by key; give every record one",
+                    topic.name
+                )),
+                (Some(checker), key) => checker.check(&view, key, record.value, record.headers().flatten()),
+                (None, _) => Ok(()),
+            };
+            if let Err(why) = verdict {
+                bad.push((index, why));
+                if bad.len() == RECORD_ERRORS_MAX {
+                    break;
+                }
+            }
+        }
+        match bad.first() {
+            None => Ok(()),
+            Some((index, why)) => {
+                let summary = format!("record {index} of the batch is refused: {why}");
+                Err(Refused { fault: Fault::new(ResponseError::InvalidRecord, summary), records: bad })
+            }
+        }
+    }
+}
+
+/// All that can be told without looking at the records.
+fn check_envelope(topic: &crate::cluster::Topic, bytes: &Bytes, by: Writer) -> Result<BatchHeader, Fault> {
+    if internal::find(topic.name.as_str()).is_some() && by != Writer::Node {
+        let why = format!("topic '{}' is written by the node only", topic.name);
+        return Err(Fault::new(ResponseError::InvalidTopicException, why));
+    }
+    let limit = topic.settings.batch_bytes_max();
+    if bytes.len() > limit && by != Writer::Node {
+        let why = format!(
+            "the batch has {} bytes, topic '{}' takes {limit}; send smaller ones or raise max.message.bytes",
+            bytes.len(),
+            topic.name
+        );
+        return Err(Fault::new(ResponseError::MessageTooLarge, why));
+    }
+    let header = batch::check(bytes).map_err(|error| {
+        let code = match error {
+            batch::BatchError::Crc { .. } | batch::BatchError::Short { .. } | batch::BatchError::Length(_) => {
+                ResponseError::CorruptMessage
+            }
+            batch::BatchError::Codec(_) => ResponseError::UnsupportedCompressionType,
+            _ => ResponseError::InvalidRecord,
+        };
+        Fault::new(code, error.to_string())
+    })?;
+    if header.is_control() || header.is_transactional() {
+        let why = "transactional and control batches are not supported yet; use a producer without a transactional.id";
+        return Err(Fault::new(ResponseError::InvalidRecord, why));
+    }
+    if let Writer::Client { version } = by
+        && header.compression() == Compression::Zstd
+        && version < ZSTD_SINCE
+    {
+        let why = format!("Zstandard needs version {ZSTD_SINCE} of Produce, this request has {version}");
+        return Err(Fault::new(ResponseError::UnsupportedCompressionType, why));
+    }
+    check_time(header.base_timestamp)?;
+    check_time(header.max_timestamp)?;
+    Ok(header)
+}
+
+fn check_time(timestamp: i64) -> Result<(), Fault> {
+    match (-1..=TIMESTAMP_MS_MAX).contains(&timestamp) {
+        true => Ok(()),
+        false => {
+            let why = format!("{timestamp} is no time in milliseconds between 1970 and the year 9999");
+            Err(Fault::new(ResponseError::InvalidTimestamp, why))
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Are repeated, missing and outdated batches told apart?
+
+use super::*;
+
+const P: PartitionId = PartitionId(7);
+
+fn claim(epoch: i16, first: i32, count: i32) -> Claim {
+    Claim { producer: 1000, epoch, first, count }
+}
+
+/// Appends batches of ten at the offsets 0, 10, …
+fn with(batches: i32) -> Producers {
+    let mut producers = Producers::default();
+    for index in 0..batches {
+        let claim = claim(0, index * 10, 10);
+        assert_eq!(producers.check(P, claim), Ok(Verdict::Append));
+        producers.appended(P, claim, Offset(i64::from(index) * 10), 1);
+    }
+    producers
+}
+
+#[test]
+fn the_last_five_batches_are_recognised() {
+    let producers = with(7);
+    for index in 2..7 {
+        let verdict = producers.check(P, claim(0, index * 10, 10)).unwrap();
+        assert_eq!(verdict, Verdict::Duplicate(Offset(i64::from(index) * 10)));
+    }
+    let error = producers.check(P, claim(0, 10, 10)).unwrap_err();
+    assert_eq!(error.error, ResponseError::OutOfOrderSequenceNumber);
+}
+
+#[test]
+fn a_gap_is_refused_and_changes_nothing() {
+    let producers = with(1);
+    assert_eq!(producers.check(P, claim(0, 20, 1)).unwrap_err().error, ResponseError::OutOfOrderSequenceNumber);
+    assert_eq!(producers.check(P, claim(0, 10, 1)), Ok(Verdict::Append));
+}
+
+#[test]
+fn a_batch_that_only_overlaps_is_no_duplicate() {
+    let producers = with(1);
+    assert_eq!(producers.check(P, claim(0, 0, 5)).unwrap_err().error, ResponseError::OutOfOrderSequenceNumber);
+}
+
+#[test]
+fn a_new_epoch_begins_at_zero_and_fences_the_old_one() {
+    let mut producers = with(2);
+    assert!(producers.check(P, claim(1, 20, 1)).is_err());
+    assert_eq!(producers.check(P, claim(1, 0, 1)), Ok(Verdict::Append));
+    producers.appended(P, claim(1, 0, 1), Offset(20), 2);
+    assert_eq!(producers.check(P, claim(0, 20, 1)).unwrap_err().error, ResponseError::InvalidProducerEpoch);
+    assert_eq!(producers.check(P, claim(1, 1, 1)), Ok(Verdict::Append));
+}
+
+#[test]
+fn sequences_wrap_to_zero() {
+    let mut producers = Producers::default();
+    producers.appended(P, claim(0, i32::MAX - 1, 4), Offset(0), 1);
+    assert_eq!(producers.check(P, claim(0, 2, 1)), Ok(Verdict::Append));
+    assert_eq!(producers.check(P, claim(0, i32::MAX - 1, 4)), Ok(Verdict::Duplicate(Offset(0))));
+}
+
+#[test]
+fn unknown_producers_may_begin_anywhere_but_not_below_zero() {
+    let producers = Producers::default();
+    assert_eq!(producers.check(P, claim(3, 77, 1)), Ok(Verdict::Append));
+    assert_eq!(producers.check(P, claim(0, -1, 1)).unwrap_err().error, ResponseError::InvalidRecord);
+    assert_eq!(producers.check(P, claim(-1, 0, 1)).unwrap_err().error, ResponseError::InvalidRecord);
+}
+
+#[test]
+fn silent_producers_and_deleted_partitions_are_forgotten() {
+    let mut producers = with(1);
+    producers.appended(PartitionId(8), claim(0, 0, 1), Offset(0), PRODUCER_EXPIRY_MS);
+    producers.expire(PRODUCER_EXPIRY_MS + 1);
+    assert_eq!(producers.states.len(), 1);
+    producers.forget(|partition| partition == PartitionId(8));
+    assert!(producers.states.is_empty());
+}
+
+#[test]
+fn their_number_is_bounded_and_the_latest_stay() {
+    let mut producers = Producers::default();
+    let many = i64::try_from(PRODUCERS_PER_SHARD_MAX).unwrap() + 1;
+    for producer in 0..many {
+        producers.appended(P, Claim { producer, epoch: 0, first: 0, count: 1 }, Offset(producer), producer);
+    }
+    assert!(producers.states.len() <= PRODUCERS_PER_SHARD_MAX && producers.states.len() > PRODUCERS_PER_SHARD_MAX / 2);
+    let latest = Claim { producer: many - 1, epoch: 0, first: 0, count: 1 };
+    assert_eq!(producers.check(P, latest), Ok(Verdict::Duplicate(Offset(many - 1))));
+}

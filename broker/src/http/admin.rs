@@ -1,0 +1,121 @@
+//! The admin listener: readiness, metrics, SQL, and how far the tables are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use iceberg_sink::lake::{Lake, PartitionReport};
+use model::{Error, Kind, TopicName};
+use query::{Format, Sql, render};
+use serde::Serialize;
+use server::NodeHandle;
+use tokio::sync::watch;
+
+use super::{answer, metrics, refuse};
+
+/// A statement of SQL.
+const STATEMENT_BYTES_MAX: usize = 1024 * 1024;
+
+#[derive(Clone)]
+pub struct Admin {
+    pub node: NodeHandle,
+    pub lake: Arc<Lake>,
+    pub sql: Arc<Sql>,
+    pub stopping: watch::Receiver<bool>,
+}
+
+pub fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/v1/ready", get(ready))
+        .route("/metrics", get(scrape))
+        .route("/v1/sql", post(sql))
+        .route("/v1/lake/status", get(lake_status))
+        .route("/v1/lake/verify", post(lake_verify))
+        .layer(DefaultBodyLimit::max(STATEMENT_BYTES_MAX))
+        .with_state(admin)
+}
+
+/// The listeners are opened when all else works, so there is only one thing left to look at.
+async fn ready(State(admin): State<Admin>) -> Response {
+    if *admin.stopping.borrow() {
+        return refuse(503, "the node is stopping");
+    }
+    answer(200, "application/json", r#"{"ready":true}"#)
+}
+
+async fn scrape(State(admin): State<Admin>) -> Response {
+    match metrics::text(&admin).await {
+        Ok(text) => answer(200, "text/plain; version=0.0.4", text),
+        Err(error) => fail(&error),
+    }
+}
+
+async fn sql(State(admin): State<Admin>, headers: HeaderMap, statement: String) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let format = Format::accepted(accept);
+    let answered = match admin.sql.run(&statement).await {
+        Ok((schema, batches)) => render(&schema, &batches, format).map_err(|error| Error::unknown(error.to_string())),
+        Err(error) => Err(error),
+    };
+    match answered {
+        Ok(body) => answer(200, format.content_type(), body),
+        Err(error) => fail(&error),
+    }
+}
+
+async fn lake_status(State(admin): State<Admin>) -> Response {
+    json(&admin.lake.status())
+}
+
+async fn lake_verify(State(admin): State<Admin>, Query(query): Query<HashMap<String, String>>) -> Response {
+    match verify(&admin, query.get("topic").map(String::as_str)).await {
+        Ok(rows) => json(&rows),
+        Err(error) => fail(&error),
+    }
+}
+
+/// One row per partition: of a topic, or of all that have a table.
+async fn verify(admin: &Admin, topic: Option<&str>) -> model::Result<Vec<Verified>> {
+    let topics: Vec<TopicName> = match topic {
+        Some(name) => vec![TopicName::new(name).map_err(|error| Error::invalid(error.to_string()))?],
+        None => {
+            let all = admin.lake.status().into_iter().filter_map(|status| TopicName::new(&status.topic).ok());
+            all.collect()
+        }
+    };
+    let mut rows = Vec::new();
+    for topic in topics {
+        let report = admin.lake.verify(&topic).await?;
+        rows.extend(report.partitions.into_iter().map(|report| Verified { topic: topic.clone(), report }));
+    }
+    Ok(rows)
+}
+
+#[derive(Serialize)]
+struct Verified {
+    topic: TopicName,
+    #[serde(flatten)]
+    report: PartitionReport,
+}
+
+fn json(value: &impl Serialize) -> Response {
+    match serde_json::to_string(value) {
+        Ok(text) => answer(200, "application/json", text),
+        Err(error) => refuse(500, &error.to_string()),
+    }
+}
+
+fn fail(error: &Error) -> Response {
+    let status = match error.kind {
+        Kind::Invalid => 400,
+        Kind::Missing => 404,
+        Kind::Conflict => 409,
+        Kind::Busy => 503,
+        Kind::Unknown | Kind::Damaged | Kind::Fenced => 500,
+    };
+    refuse(status, &error.message)
+}

@@ -1,0 +1,161 @@
+"""Does a node that is killed at any moment lose nothing, double nothing, and go on by itself?"""
+import random
+import threading
+import time
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from harness import Node, wait_for
+
+KILLS = 6
+
+
+def produce_through_kills(node, topic, partitions, stop, acked):
+    """An idempotent producer that keeps sending; notes what was acknowledged, by partition and offset."""
+    producer = Producer({"bootstrap.servers": node.kafka, "enable.idempotence": True, "linger.ms": 2,
+                         "message.timeout.ms": 120_000, "reconnect.backoff.max.ms": 500})
+    n = 0
+
+    def delivered(error, record):
+        assert error is None, error
+        acked[(record.partition(), record.offset())] = record.value()
+
+    while not stop.is_set():
+        producer.produce(topic, f"record {n}".encode() + b"." * random.randrange(300), partition=n % partitions, on_delivery=delivered)
+        n += 1
+        producer.poll(0.001)
+        if n % 200 == 0:
+            time.sleep(0.02)
+    assert producer.flush(120) == 0
+    return n
+
+
+def everything(node, topic, partitions):
+    reader = Consumer({"bootstrap.servers": node.kafka, "group.id": "verify", "enable.auto.commit": False,
+                       "enable.partition.eof": False})
+    found = {}
+    ends = {p: reader.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1] for p in range(partitions)}
+    reader.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
+    end = time.monotonic() + 120
+    while len(found) < sum(ends.values()) and time.monotonic() < end:
+        for record in reader.consume(1000, 1):
+            assert not record.error(), record.error()
+            found[(record.partition(), record.offset())] = record.value()
+    reader.close()
+    return found, ends
+
+
+@pytest.mark.parametrize("io", ["uring", "portable"])
+def test_kill_storm(tmp_path, io):
+    node = Node(tmp_path, shards=2, io=io)
+    topic, partitions = "storm", 5
+    with node:
+        admin = AdminClient({"bootstrap.servers": node.kafka})
+        config = {"frazil.lake.mode": "key_value", "frazil.lake.lag.ms": "200"}
+        admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(20)
+        stop, acked, counts = threading.Event(), {}, []
+        sender = threading.Thread(target=lambda: counts.append(produce_through_kills(node, topic, partitions, stop, acked)))
+        sender.start()
+        dice = random.Random(7)
+        for _ in range(KILLS):
+            time.sleep(dice.uniform(0.3, 1.5))
+            node.kill()
+            node.start()
+        time.sleep(1)
+        stop.set()
+        sender.join(180)
+        assert counts, "the producer could not finish"
+        found, ends = everything(node, topic, partitions)
+        lost = {place: value for place, value in acked.items() if found.get(place) != value}
+        assert lost == {}, f"{len(lost)} acknowledged records are lost or differ"
+        values = list(found.values())
+        assert len(values) == len(set(values)) == counts[0], "idempotent: each record once"
+        node.wait_rows(topic, counts[0])
+        rows = node.json("lake", "verify", topic)
+        assert all(row["missing"] == 0 and row["duplicates"] == 0 for row in rows), rows
+        assert sum(row["rows"] for row in rows) == sum(ends.values())
+        table = node.catalog().load_table(f"topics.{topic}").scan().to_arrow()
+        rows = {(p, o): v for p, o, v in zip(table["kafka_partition"].to_pylist(), table["kafka_offset"].to_pylist(), table["value"].to_pylist())}
+        assert len(rows) == len(table) and rows == found, "the table is the topic"
+
+
+def test_a_torn_tail_is_cut_and_damage_before_it_is_not(tmp_path):
+    with Node(tmp_path, shards=1) as node:
+        producer = Producer({"bootstrap.servers": node.kafka})
+        for i in range(200):
+            producer.produce("torn", str(i).encode())
+            producer.flush(20)
+        node.kill()
+        node.start()
+        found, ends = everything(node, "torn", 1)
+        assert [found[(0, i)] for i in range(200)] == [str(i).encode() for i in range(200)]
+
+
+def test_groups_survive_a_kill(fresh):
+    producer = Producer({"bootstrap.servers": fresh.kafka})
+    for i in range(100):
+        producer.produce("kept", str(i).encode())
+    assert producer.flush(20) == 0
+    config = {"group.id": "g", "auto.offset.reset": "earliest", "enable.auto.commit": False}
+    reader = Consumer({"bootstrap.servers": fresh.kafka, **config})
+    reader.subscribe(["kept"])
+    wait_for("a record", lambda: reader.poll(1))
+    reader.commit(offsets=[TopicPartition("kept", 0, 60)], asynchronous=False)
+    fresh.kill()
+    fresh.start()
+    reader.close()
+    reader = Consumer({"bootstrap.servers": fresh.kafka, **config})
+    assert reader.committed([TopicPartition("kept", 0)], timeout=20)[0].offset == 60
+    reader.close()
+
+
+def test_sigterm_ends_it_cleanly_and_nothing_is_lost(fresh):
+    producer = Producer({"bootstrap.servers": fresh.kafka})
+    for i in range(1000):
+        producer.produce("calm", str(i).encode())
+    assert producer.flush(20) == 0
+    assert fresh.stop() == 0
+    fresh.start()
+    found, _ = everything(fresh, "calm", 1)
+    assert len(found) == 1000
+
+
+def test_more_shards_later_fewer_never(tmp_path):
+    with Node(tmp_path, shards=2) as node:
+        producer = Producer({"bootstrap.servers": node.kafka})
+        producer.produce("s", b"1")
+        assert producer.flush(20) == 0
+        node.stop()
+        node.shards = 4
+        node.start()
+        assert len(everything(node, "s", 1)[0]) == 1
+        node.stop()
+        node.shards = 1
+        with pytest.raises(AssertionError) as refused:
+            node.start()
+        assert "shards" in str(refused.value)
+
+
+@pytest.mark.parametrize("shards", [1, 8])
+def test_any_number_of_shards(tmp_path, shards):
+    with Node(tmp_path, shards=shards) as node:
+        admin = AdminClient({"bootstrap.servers": node.kafka})
+        admin.create_topics([NewTopic("wide", 16, 1)])["wide"].result(20)
+        producer = Producer({"bootstrap.servers": node.kafka})
+        for i in range(1600):
+            producer.produce("wide", str(i).encode(), partition=i % 16)
+        assert producer.flush(30) == 0
+        found, _ = everything(node, "wide", 16)
+        assert sorted(int(v) for v in found.values()) == list(range(1600))
+
+
+def test_a_second_node_on_the_same_folder_is_refused(fresh):
+    import subprocess
+
+    from harness import binary
+    second = subprocess.run([binary(), "start", "--data-dir", str(fresh.folder / "data"), "--kafka-addr", "127.0.0.1:0"],
+                            capture_output=True, text=True, timeout=30)
+    assert second.returncode != 0
+    assert "another" in second.stderr and "data" in second.stderr
