@@ -13,7 +13,7 @@ mod protobuf;
 mod json;
 mod plan;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ use iceberg::arrow::schema_to_arrow_schema;
 use iceberg::spec::SchemaRef;
 use model::limits::{BATCH_COST_BYTES_MAX, BATCH_ROWS_MAX};
 use model::{Error, LakeMode, Result, TopicName};
-use schema_registry::framing::VALUE_HEADER;
 use schema_registry::View;
+use schema_registry::framing::VALUE_HEADER;
 
 use crate::types::{COORDINATES, Column, Fault};
 use budget::Budget;

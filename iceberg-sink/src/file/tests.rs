@@ -58,8 +58,14 @@ fn json_rows(source: &Arc<Source>, payloads: &[&str]) -> (SchemaRef, RecordBatch
     let mut projector = Projector::new(table.clone(), mode).unwrap();
     let view = registry(std::slice::from_ref(source));
     for (offset, payload) in (0..).zip(payloads) {
-        let at =
-            Coordinates { partition: 0, offset, timestamp_us: 0, timestamp_type: 0, key: None, headers: &[(b"h", None)] };
+        let at = Coordinates {
+            partition: 0,
+            offset,
+            timestamp_us: 0,
+            timestamp_type: 0,
+            key: None,
+            headers: &[(b"h", None)],
+        };
         assert_eq!(projector.push(&at, Some(payload.as_bytes()), &view), Pushed::Row, "{payload}");
     }
     (table, projector.take().unwrap())
@@ -80,11 +86,8 @@ fn rows_are_sorted_and_split_by_day() {
             (file.day, file.rows, partitions, offsets)
         })
         .collect();
-    let wanted = [
-        (Some(-1), 2, vec![0, 0], vec![7, 9]),
-        (Some(0), 2, vec![0, 0], vec![8, 10]),
-        (Some(1), 1, vec![1], vec![5]),
-    ];
+    let wanted =
+        [(Some(-1), 2, vec![0, 0], vec![7, 9]), (Some(0), 2, vec![0, 0], vec![8, 10]), (Some(1), 1, vec![1], vec![5])];
     assert_eq!(shown, wanted);
     let file = files[0].data_file("file:///t/a.parquet").unwrap();
     assert_eq!(file.partition(), &Struct::from_iter([Some(Literal::date(-1))]));
@@ -151,7 +154,7 @@ fn counts_and_bounds_are_exact_at_every_level() {
     assert_eq!(bounds("d"), some(Datum::date(-1), Datum::date(2)));
     assert_eq!((counts("p.x"), bounds("p.x")), ((3, 1), some(Datum::long(-5), Datum::long(7))));
     let upper = Datum::string("y");
-    assert_eq!((counts("p.q.y"), bounds("p.q.y")), ((3, 1), some(Datum::string("a much longer t"), upper)));
+    assert_eq!((counts("p.q.y"), bounds("p.q.y")), ((3, 1), some(Datum::string("a much longer te"), upper)));
     assert_eq!((counts("l.element.z"), bounds("l.element.z")), ((3, 2), (None, None)));
     assert_eq!(counts("m.key"), (1, 0));
     assert_eq!(counts("m.value.element"), (2, 1));
@@ -223,7 +226,8 @@ fn dictionaries_are_used_where_values_repeat() {
 fn a_null_in_a_required_column_is_never_written() {
     let table: SchemaRef = Arc::new(key_value_schema());
     let batch = rows(&table, &[(0, 1, 0, None)]);
-    let fields: Vec<_> = batch.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let fields: Vec<_> =
+        batch.schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
     let mut columns = batch.columns().to_vec();
     columns[1] = arrow::array::new_null_array(columns[1].data_type(), 1);
     let batch = RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(fields)), columns).unwrap();

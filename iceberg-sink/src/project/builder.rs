@@ -312,9 +312,7 @@ impl Builder {
                 let array = LargeBinaryArray::try_new(offsets(ends), buffer(bytes), nulls)?;
                 Arc::new(BinaryArray::from_iter(array.iter()))
             }
-            (Data::Binary(ends, bytes), _) => {
-                Arc::new(LargeBinaryArray::try_new(offsets(ends), buffer(bytes), nulls)?)
-            }
+            (Data::Binary(ends, bytes), _) => Arc::new(LargeBinaryArray::try_new(offsets(ends), buffer(bytes), nulls)?),
             (Data::Fixed(width, bytes), _) => {
                 Arc::new(FixedSizeBinaryArray::try_new(*width as i32, buffer(bytes), nulls)?)
             }

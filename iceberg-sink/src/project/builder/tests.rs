@@ -46,7 +46,9 @@ fn truncation_takes_back_every_level() {
 
 #[test]
 fn a_taken_column_starts_anew() {
-    for kind in [DataType::Utf8, DataType::LargeBinary, list_of_structs(), DataType::Decimal128(9, 2), DataType::Boolean] {
+    for kind in
+        [DataType::Utf8, DataType::LargeBinary, list_of_structs(), DataType::Decimal128(9, 2), DataType::Boolean]
+    {
         let mut column = builder(kind.clone());
         column.null();
         assert_eq!(column.take().unwrap().len(), 1, "{kind}");

@@ -210,8 +210,7 @@ impl Shape {
             (_, Value::Date(value)) => assert_eq!(array.as_primitive::<Date32Type>().value(row), *value),
             (_, Value::TimeMillis(value)) => {
                 let (second, millis) = (value / 1000, value % 1000);
-                let wanted =
-                    format!("{:02}:{:02}:{:02}.{millis:03}000", second / 3600, second / 60 % 60, second % 60);
+                let wanted = format!("{:02}:{:02}:{:02}.{millis:03}000", second / 3600, second / 60 % 60, second % 60);
                 assert_eq!(array.as_string::<i32>().value(row), wanted);
             }
             (_, Value::TimestampMillis(value)) => {

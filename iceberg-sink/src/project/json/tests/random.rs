@@ -71,9 +71,7 @@ impl Shape {
             Shape::DateTime => (1i32..9999, 1u32..=12, 1u32..=28, 0u32..24, 0u32..60)
                 .prop_map(move |(y, m, d, h, s)| same(format!("{y:04}-{m:02}-{d:02}T{h:02}:00:{s:02}Z").into()))
                 .boxed(),
-            Shape::Nullable(inner) => {
-                prop_oneof![1 => Just((Value::Null, Value::Null)), 2 => inner.value()].boxed()
-            }
+            Shape::Nullable(inner) => prop_oneof![1 => Just((Value::Null, Value::Null)), 2 => inner.value()].boxed(),
             Shape::List(element) => proptest::collection::vec(element.value(), 0..4)
                 .prop_map(|values| {
                     let (sent, row): (Vec<_>, Vec<_>) = values.into_iter().unzip();
@@ -84,18 +82,20 @@ impl Shape {
                 .prop_map(move |values| collect(values.into_iter().collect()))
                 .boxed(),
             Shape::Object(fields) => {
-                let fields: Vec<_> = fields.iter().map(|field| proptest::option::weighted(0.8, field.value())).collect();
-                fields.prop_map(|values| {
-                    let (mut sent, mut row) = (Map::new(), Map::new());
-                    for (index, value) in values.into_iter().enumerate() {
-                        let name = format!("f{index}");
-                        let (value, wanted) = value.map_or((None, Value::Null), |(value, row)| (Some(value), row));
-                        sent.extend(value.map(|value| (name.clone(), value)));
-                        row.insert(name, wanted);
-                    }
-                    (sent.into(), row.into())
-                })
-                .boxed()
+                let fields: Vec<_> =
+                    fields.iter().map(|field| proptest::option::weighted(0.8, field.value())).collect();
+                fields
+                    .prop_map(|values| {
+                        let (mut sent, mut row) = (Map::new(), Map::new());
+                        for (index, value) in values.into_iter().enumerate() {
+                            let name = format!("f{index}");
+                            let (value, wanted) = value.map_or((None, Value::Null), |(value, row)| (Some(value), row));
+                            sent.extend(value.map(|value| (name.clone(), value)));
+                            row.insert(name, wanted);
+                        }
+                        (sent.into(), row.into())
+                    })
+                    .boxed()
             }
         }
     }
