@@ -91,6 +91,7 @@ pub struct Schema {
 
 /// The schema in the form of its language.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // always behind the `Arc` of its schema
 pub enum Parsed {
     Avro(AvroSchema),
     Protobuf(ProtobufSchema),

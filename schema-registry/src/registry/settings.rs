@@ -134,7 +134,7 @@ fn put_mode(call: &Call, scope: Option<String>) -> Result<Outcome> {
         scope.as_ref().is_none_or(|scope| *name == scope || (scope.ends_with(':') && name.starts_with(scope.as_str())))
     });
     // Ids that the client gives would collide with those that are there.
-    let is_new = scope.as_ref().map_or(true, |subject| call.state.mode(subject) != Mode::Import);
+    let is_new = call.state.mode(scope.as_deref().unwrap_or_default()) != Mode::Import;
     if let Some(found) = inside.find(|_| mode == Mode::Import && is_new && !call.query.flag("force")) {
         return Err(Refusal::not_empty(found));
     }
