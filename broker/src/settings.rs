@@ -193,9 +193,8 @@ impl Settings {
 fn advertised(given: Option<&str>, listener: SocketAddr) -> Result<(String, u16)> {
     match given.filter(|text| !text.is_empty()) {
         Some(text) => {
-            let (host, port) = text
-                .rsplit_once(':')
-                .with_context(|| format!("kafka_advertised = {text:?}: HOST:PORT is wanted"))?;
+            let (host, port) =
+                text.rsplit_once(':').with_context(|| format!("kafka_advertised = {text:?}: HOST:PORT is wanted"))?;
             let port = port.parse().with_context(|| format!("kafka_advertised = {text:?}: no port at its end"))?;
             Ok((host.to_owned(), port))
         }

@@ -16,7 +16,9 @@ use std::collections::HashMap;
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
-use iceberg::spec::{DataContentType, DataFile, DataFileBuilder, DataFileFormat, Literal, PartitionSpec, Schema, Struct};
+use iceberg::spec::{
+    DataContentType, DataFile, DataFileBuilder, DataFileFormat, Literal, PartitionSpec, Schema, Struct,
+};
 use model::{Error, Result};
 
 use metrics::Metrics;

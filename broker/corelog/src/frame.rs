@@ -1,7 +1,7 @@
 //! What do the bytes of one frame mean?
 
 use bytes::Bytes;
-use model::limits::BATCH_BYTES_MAX;
+use model::limits::{BATCH_BYTES_MAX, IO_ALIGN};
 use model::{LogGroup, LogIndex, Offset, PartitionId, Position, Term, Timestamp};
 use wire::batch::BatchHeader;
 
@@ -10,6 +10,7 @@ pub(crate) const FRAME_ALIGN: usize = 8;
 pub(crate) const MAGIC: [u8; 4] = *b"FRZF";
 
 const VERSION: u8 = 1;
+const ENDS_GROUP: u8 = 1;
 const GROUP_ENTRY_BYTES: usize = 24;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,8 @@ pub(crate) struct Place {
     pub session: Position,
     /// Everything below was durable.
     pub durable: Position,
+    /// The next frame begins in a new block.
+    pub ends_group: bool,
 }
 
 /// The head of a frame.
@@ -106,9 +109,17 @@ pub(crate) enum NoHead {
 }
 
 impl Head {
-    /// Where the next frame may begin.
+    /// Where the frame ends, with its zeros.
     pub fn end(&self) -> Position {
         Position(self.place.position.0 + frame_bytes(self.payload_bytes as usize) as u64)
+    }
+
+    /// Where the next frame begins, unless that is in another segment.
+    pub fn next(&self) -> Position {
+        match self.place.ends_group {
+            true => Position(self.end().0.next_multiple_of(IO_ALIGN as u64)),
+            false => self.end(),
+        }
     }
 
     pub fn encode(&self) -> [u8; HEAD_BYTES] {
@@ -116,7 +127,7 @@ impl Head {
         let mut bytes = [0; HEAD_BYTES];
         let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
         put(0, &MAGIC);
-        put(4, &[VERSION, entry.kind as u8]);
+        put(4, &[VERSION, entry.kind as u8, if place.ends_group { ENDS_GROUP } else { 0 }]);
         put(12, &self.payload_crc.to_le_bytes());
         put(16, &self.payload_bytes.to_le_bytes());
         put(20, &entry.group.0.to_le_bytes());
@@ -164,6 +175,7 @@ impl Head {
             previous: Position(u64_at(40)),
             session: Position(u64_at(48)),
             durable: Position(u64_at(56)),
+            ends_group: bytes[6] & ENDS_GROUP != 0,
         };
         let head = Head { entry, place, payload_bytes: u32_at(16), payload_crc: u32_at(12) };
         if head.makes_sense() { Ok(head) } else { Err(NoHead::Nothing) }

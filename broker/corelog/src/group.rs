@@ -48,10 +48,12 @@ impl Group {
     pub fn pack(&self, generation: u64, alloc: impl FnMut(usize) -> IoBuf) -> Vec<IoBuf> {
         let mut target = Target(self.writes().map(|(_, bytes)| bytes).map(alloc).collect());
         let mut previous = self.previous;
+        let last = self.frames.last().expect("a group is not empty").position;
         for Placed { pending, position } in &self.frames {
             let at = usize::try_from(position.0 - self.start.0).expect("a group is small");
             let (session, durable) = (self.session, self.durable);
-            let place = Place { generation, position: *position, previous, session, durable };
+            let ends_group = *position == last;
+            let place = Place { generation, position: *position, previous, session, durable, ends_group };
             let payload_bytes = u32::try_from(pending.payload.len()).expect("checked when it was appended");
             let payload_crc = target.put_payload(at + HEAD_BYTES, pending);
             let head = Head { entry: pending.entry, place, payload_bytes, payload_crc };

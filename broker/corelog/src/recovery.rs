@@ -63,6 +63,8 @@ enum Ahead {
 
 struct Recovery<'a, B> {
     scan: Scan<'a, B>,
+    /// Where the first frame may lie.
+    start: Position,
     /// `None` before the first frame.
     chain: Option<Chain>,
     /// Where sessions began, once somebody had to look; leftovers of a cut tail are known by them.
@@ -78,8 +80,8 @@ pub(crate) async fn recover<B: Blocks>(
     mut found: impl FnMut(Found<'_>) -> Result<()>,
 ) -> Result<Recovered> {
     let scan = Scan::new(segments, blocks);
-    let mut recovery = Recovery { scan, chain: None, sessions: None, damage: Vec::new(), closed: false };
     let start = segments.first().expect("a log has a segment").data_start();
+    let mut recovery = Recovery { scan, start, chain: None, sessions: None, damage: Vec::new(), closed: false };
     let at = recovery.follow(start, &mut found).await?;
     let last = recovery.chain.map_or(Position(0), |chain| chain.last);
     let end = Position(at.0.next_multiple_of(IO_ALIGN as u64));
@@ -124,7 +126,7 @@ impl<B: Blocks> Recovery<'_, B> {
     fn pass(&mut self, head: &Head) -> Position {
         self.chain = Some(Chain { last: head.place.position, session: head.place.session });
         self.closed = head.entry.kind == Kind::Closed;
-        head.end()
+        head.next()
     }
 
     fn report_payload(&mut self, head: &Head, found: &mut impl FnMut(Found<'_>) -> Result<()>) -> Result<()> {
@@ -145,7 +147,7 @@ impl<B: Blocks> Recovery<'_, B> {
             }
             // What came before was reclaimed, or never was.
             None if place.previous == Position(0) => begins,
-            None => self.scan.segment(place.position).is_some_and(|segment| place.previous < segment.base),
+            None => place.previous < self.start,
         }
     }
 

@@ -28,12 +28,24 @@ pub struct Controller {
 #[derive(Debug, Clone)]
 pub enum Command {
     Create(NewTopic),
-    Delete { name: TopicName },
+    Delete {
+        name: TopicName,
+    },
     /// Grows a topic to `total` partitions.
-    Grow { name: TopicName, total: i32, validate_only: bool },
-    Alter { name: TopicName, changes: Changes, validate_only: bool },
+    Grow {
+        name: TopicName,
+        total: i32,
+        validate_only: bool,
+    },
+    Alter {
+        name: TopicName,
+        changes: Changes,
+        validate_only: bool,
+    },
     /// Reserves producer ids.
-    ProducerIds { count: i64 },
+    ProducerIds {
+        count: i64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -284,7 +296,9 @@ fn spread(name: &TopicName, indexes: std::ops::Range<i32>, shards: u16) -> Vec<S
     let shards = u32::from(shards.max(1));
     let start = internal::fnv(name.as_str().as_bytes()) % shards;
     indexes
-        .map(|index| ShardId(u16::try_from((start + index.unsigned_abs()) % shards).expect("below the number of shards")))
+        .map(|index| {
+            ShardId(u16::try_from((start + index.unsigned_abs()) % shards).expect("below the number of shards"))
+        })
         .collect()
 }
 

@@ -46,7 +46,7 @@ impl<D: Driver> ControllerHost<D> {
         }
         let mut host = ControllerHost { driver, log, node, controller };
         if let Some(record) = host.controller.found(host.fresh()) {
-            host.write(&[record.clone()]).await?;
+            host.write(std::slice::from_ref(&record)).await?;
             host.controller.apply(&record);
         }
         host.check_shards()?;
@@ -100,8 +100,7 @@ impl<D: Driver> ControllerHost<D> {
             Command::Alter { name, changes, .. } => admit(name, &state.changed(name, changes)?)?,
             _ => {}
         }
-        let context =
-            Context { now_ms: self.driver.wall_ms(), fresh: self.fresh(), shards: self.node.config.shards };
+        let context = Context { now_ms: self.driver.wall_ms(), fresh: self.fresh(), shards: self.node.config.shards };
         state.decide(command, context)
     }
 

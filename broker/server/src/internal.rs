@@ -14,10 +14,8 @@ pub struct Internal {
     pub partitions: i32,
 }
 
-static INTERNAL: [Internal; 2] = [
-    Internal { name: GROUPS_TOPIC, partitions: GROUPS_PARTITIONS },
-    Internal { name: SCHEMAS_TOPIC, partitions: 1 },
-];
+static INTERNAL: [Internal; 2] =
+    [Internal { name: GROUPS_TOPIC, partitions: GROUPS_PARTITIONS }, Internal { name: SCHEMAS_TOPIC, partitions: 1 }];
 
 /// The definition of an internal topic; `None` for topics of users.
 pub fn find(name: &str) -> Option<&'static Internal> {

@@ -16,26 +16,62 @@ pub type Reply<T> = flume::Sender<T>;
 
 /// One letter in a shard's mailbox. Lists are answered in their order.
 pub enum ShardMessage {
-    Append { appends: Vec<Append>, reply: Reply<Vec<Appended>> },
-    Read { wants: Vec<Want>, bytes_max: usize, reply: Reply<Vec<Result<Got, Fault>>> },
+    Append {
+        appends: Vec<Append>,
+        reply: Reply<Vec<Appended>>,
+    },
+    Read {
+        wants: Vec<Want>,
+        bytes_max: usize,
+        reply: Reply<Vec<Result<Got, Fault>>>,
+    },
     /// Wakes once, as soon as one of these partitions has more than the high watermark given, or is gone.
-    Watch { marks: Vec<(PartitionId, Offset)>, wake: Reply<()> },
+    Watch {
+        marks: Vec<(PartitionId, Offset)>,
+        wake: Reply<()>,
+    },
     /// One partition, from the process outside the shards: waits for the first record.
-    Poll { want: Want, wait_ms: u32, reply: Reply<Result<Got, Fault>> },
-    Look { questions: Vec<(PartitionId, Question)>, reply: Reply<Vec<Result<Facts, Fault>>> },
+    Poll {
+        want: Want,
+        wait_ms: u32,
+        reply: Reply<Result<Got, Fault>>,
+    },
+    Look {
+        questions: Vec<(PartitionId, Question)>,
+        reply: Reply<Vec<Result<Facts, Fault>>>,
+    },
     /// Deletes the records below an offset (-1: all); answers the new log start.
-    Trim { trims: Vec<(PartitionId, Offset)>, reply: Reply<Vec<Result<Offset, Fault>>> },
+    Trim {
+        trims: Vec<(PartitionId, Offset)>,
+        reply: Reply<Vec<Result<Offset, Fault>>>,
+    },
     /// The lake has come this far.
-    Lake { partition: PartitionId, committed: Offset, projected: Offset },
+    Lake {
+        partition: PartitionId,
+        committed: Offset,
+        projected: Offset,
+    },
     /// For shard 0, where the controller lives.
-    Change { command: Box<Command>, reply: Reply<Result<Outcome, ControllerError>> },
+    Change {
+        command: Box<Command>,
+        reply: Reply<Result<Outcome, ControllerError>>,
+    },
     /// For the shard that keeps the group's partition of the groups topic.
-    Group { request: groups::Request, reply: Reply<groups::Reply> },
+    Group {
+        request: groups::Request,
+        reply: Reply<groups::Reply>,
+    },
     /// What the shard's log has done so far.
-    Stats { reply: Reply<LogStats> },
+    Stats {
+        reply: Reply<LogStats>,
+    },
     /// A topic is deleted; its partitions of this shard are named.
-    Forget { partitions: Vec<PartitionId> },
-    Stop { reply: Reply<()> },
+    Forget {
+        partitions: Vec<PartitionId>,
+    },
+    Stop {
+        reply: Reply<()>,
+    },
 }
 
 /// One batch for one partition.
@@ -51,7 +87,9 @@ pub struct Append {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writer {
     /// By a Produce request of this version.
-    Client { version: i16 },
+    Client {
+        version: i16,
+    },
     Node,
 }
 

@@ -202,7 +202,11 @@ impl NodeHandle {
     pub async fn produce(&self, topic: &str, partition: i32, batch: Bytes) -> Result<Offset> {
         let topic = self.node.topic_for_node(topic).await?;
         let shard = place(&topic, partition)?.shard;
-        let by = if internal::find(topic.name.as_str()).is_some() { Writer::Node } else { Writer::Client { version: i16::MAX } };
+        let by = if internal::find(topic.name.as_str()).is_some() {
+            Writer::Node
+        } else {
+            Writer::Client { version: i16::MAX }
+        };
         let appends = vec![Append { topic, partition, batch, by }];
         let mut stored = self.node.ask(shard, |reply| ShardMessage::Append { appends, reply }).await?;
         let stored = stored.pop().expect("one answer per batch");
@@ -210,7 +214,14 @@ impl NodeHandle {
     }
 
     /// Whole batches from `from` on, at least one if there is one before `wait_ms` have passed.
-    pub async fn fetch(&self, topic: &str, partition: i32, from: Offset, bytes_max: usize, wait_ms: i32) -> Result<Fetched> {
+    pub async fn fetch(
+        &self,
+        topic: &str,
+        partition: i32,
+        from: Offset,
+        bytes_max: usize,
+        wait_ms: i32,
+    ) -> Result<Fetched> {
         let cluster = self.cluster();
         let missing = || Error::missing(format!("there is no topic '{topic}'"));
         let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
@@ -227,7 +238,12 @@ impl NodeHandle {
     }
 
     /// `partitions: None` takes the node's default.
-    pub async fn create_topic(&self, name: TopicName, partitions: Option<i32>, settings: TopicSettings) -> Result<Arc<Topic>> {
+    pub async fn create_topic(
+        &self,
+        name: TopicName,
+        partitions: Option<i32>,
+        settings: TopicSettings,
+    ) -> Result<Arc<Topic>> {
         let partitions = partitions.unwrap_or(self.node.config.partitions_default);
         let new = NewTopic { name, partitions, settings, validate_only: false, by_node: false };
         Ok(self.node.create(new).await?)

@@ -85,7 +85,8 @@ impl<D: Driver> Shard<D> {
         let frontiers = self.log.frontiers(partition);
         let below = if below.0 == -1 { frontiers.high_watermark() } else { below };
         if below.0 < 0 || below > frontiers.high_watermark() {
-            let why = format!("records end at offset {}, none below {below} can be deleted", frontiers.high_watermark());
+            let why =
+                format!("records end at offset {}, none below {below} can be deleted", frontiers.high_watermark());
             return Err(Fault::new(ResponseError::OffsetOutOfRange, why));
         }
         // Records that a table still waits for are kept: they go when it has them.
@@ -107,4 +108,3 @@ fn check_range(from: Offset, frontiers: &Frontiers) -> Result<(), Fault> {
         }
     }
 }
-

@@ -7,9 +7,7 @@ use model::{Offset, PartitionId, ShardId};
 use runtime::Driver;
 
 use crate::errors::Fault;
-use crate::message::{
-    Append, Appended, Facts, Got, Question, Refused, Reply, ShardMessage, Want, by_shard, reply,
-};
+use crate::message::{Append, Appended, Facts, Got, Question, Refused, Reply, ShardMessage, Want, by_shard, reply};
 use crate::partition::Placed;
 use crate::shard::Shard;
 

@@ -53,11 +53,9 @@ pub fn ask(method: &str, url: &str, accept: &str, body: Option<&str>) -> Result<
     let answer = match (method, body) {
         ("GET", _) => agent.get(url).header("Accept", accept).call(),
         ("PUT", body) => agent.put(url).content_type("application/json").send(body.unwrap_or_default()),
-        (_, body) => agent
-            .post(url)
-            .header("Accept", accept)
-            .content_type("application/json")
-            .send(body.unwrap_or_default()),
+        (_, body) => {
+            agent.post(url).header("Accept", accept).content_type("application/json").send(body.unwrap_or_default())
+        }
     };
     let mut answer = answer.with_context(|| format!("no answer from {url}; is a node running there?"))?;
     let body = answer.body_mut().with_config().limit(1 << 30).read_to_string().context("the answer broke off")?;

@@ -1,8 +1,8 @@
 //! `frazil topic`: which topics exist, and what is set for them?
 
 use anyhow::{Context, Result};
-use client::{Change, Client, OffsetAt};
 use clap::Subcommand;
+use client::{Change, Client, OffsetAt};
 use serde_json::json;
 
 use super::reach::{Reach, talk};

@@ -122,7 +122,8 @@ pub fn encode(id: u32, schema: &Schema, text: &str) -> Result<Vec<u8>> {
         Parsed::Protobuf(file) => {
             let kind = file.message(&[0]).context("the schema has no message")?;
             let mut json = serde_json::Deserializer::from_str(text);
-            let message = DynamicMessage::deserialize(kind, &mut json).context("the line is no message of the schema")?;
+            let message =
+                DynamicMessage::deserialize(kind, &mut json).context("the line is no message of the schema")?;
             out.push(0);
             message.encode(&mut out).context("the message is too large")?;
         }

@@ -94,15 +94,26 @@ async fn wait(node: &Node, records: u32) -> Result<()> {
     let begun = Instant::now();
     for topic in TOPICS {
         let query = format!("select count(*) as n from frazil.topics.{}", topic.name);
-        while sql(node, &query).await.ok().and_then(|rows| rows[0]["n"].as_u64()) != Some(records.into()) {
+        while rows(node, &query).await != Ok(records.into()) {
             if begun.elapsed() > COMMIT_TIMEOUT {
-                bail!("the table of '{}' is not complete after {} s", topic.name, COMMIT_TIMEOUT.as_secs());
+                let seen = rows(node, &query).await;
+                bail!("the table of '{}' is not complete after {} s: {seen:?}", topic.name, COMMIT_TIMEOUT.as_secs());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        println!("   frazil.topics.{:<8} {records} rows, committed {:.1} s after the last record", topic.name, begun.elapsed().as_secs_f64());
+        println!(
+            "   frazil.topics.{:<8} {records} rows, committed {:.1} s after the last record",
+            topic.name,
+            begun.elapsed().as_secs_f64()
+        );
     }
     Ok(())
+}
+
+/// What a counting query says; a table that is not there yet is an error like any other.
+async fn rows(node: &Node, query: &str) -> Result<u64, String> {
+    let rows = sql(node, query).await.map_err(|error| error.to_string())?;
+    rows[0]["n"].as_u64().ok_or_else(|| format!("no number: {rows}"))
 }
 
 async fn elsewhere(node: &Node) -> Result<String> {

@@ -19,12 +19,7 @@ pub fn router(registry: Arc<RegistryService>) -> Router {
     Router::new().fallback(handle).layer(limit).with_state(registry)
 }
 
-async fn handle(
-    State(registry): State<Arc<RegistryService>>,
-    method: Method,
-    uri: Uri,
-    body: Bytes,
-) -> Response {
+async fn handle(State(registry): State<Arc<RegistryService>>, method: Method, uri: Uri, body: Bytes) -> Response {
     let method = match method {
         Method::GET | Method::HEAD => schema_registry::Method::Get,
         Method::POST => schema_registry::Method::Post,

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
 use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use model::Offset;
 use model::limits::UNPACKED_BATCH_BYTES_MAX;
-use model::{Offset, TopicName, TopicSettings};
 use schema_registry::{Admission, Outcome, Record, Registry, Request, Response, Schema, View};
 use serde_json::json;
 use server::NodeHandle;
@@ -28,13 +28,10 @@ pub struct RegistryService {
 impl RegistryService {
     /// Reads the topic from its beginning.
     pub async fn load(node: NodeHandle, view: Arc<ArcSwap<View>>) -> Result<RegistryService> {
-        if node.cluster().topic(TOPIC).is_none() {
-            let settings = TopicSettings::parse([("cleanup.policy", "compact")])?;
-            node.create_topic(TopicName::new(TOPIC)?, Some(1), settings).await?;
-        }
         let mut registry = Registry::new();
         let mut next = Offset::ZERO;
-        loop {
+        // The node makes the topic when the first schema is written.
+        while node.cluster().topic(TOPIC).is_some() {
             let fetched = node.fetch(TOPIC, 0, next, FETCH_BYTES, 0).await?;
             for batch in &fetched.batches {
                 let records = wire::batch::records(batch, UNPACKED_BATCH_BYTES_MAX)?;

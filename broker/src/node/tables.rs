@@ -34,6 +34,7 @@ impl Tables for CatalogTables {
             .metadata(head.metadata.clone())
             .metadata_location(head.metadata_location.clone())
             .file_io(self.0.file_io().clone())
+            .runtime(iceberg::Runtime::current())
             .build();
         Ok(Some(table.map_err(|error| Error::unknown(format!("table {name} cannot be opened: {error}")))?))
     }

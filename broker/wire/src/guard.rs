@@ -25,10 +25,8 @@ pub(crate) fn walk(layout: &Layout, version: i16, body: &[u8]) -> Result<usize, 
     let flexible = layout.is_flexible(version);
     let mut walk = Walk { reader: Reader::new(body), version, flexible, decoded_bytes: 0, budget };
     walk.fields(layout.fields)?;
-    match walk.reader.left() {
-        0 => Ok(walk.decoded_bytes),
-        left => Err(format!("{left} bytes follow its last field").into()),
-    }
+    // Bytes behind the last field are passed over, as by Kafka: librdkafka 2.16 sends some with Metadata 9 and later.
+    Ok(walk.decoded_bytes)
 }
 
 struct Walk<'a> {

@@ -1,6 +1,6 @@
 //! What does a client ask?
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::RequestHeader;
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
@@ -78,7 +78,7 @@ fn client_id(reader: &mut Reader<'_>, flexible: bool) -> Option<Option<String>> 
     Some(client_id)
 }
 
-/// Accepts a body that the decoder can take: whole, nothing behind it, no count that its bytes cannot hold, and
+/// Accepts a body that the decoder can take: whole, no count that its bytes cannot hold, and
 /// decoded not larger than [`DECODED_RATIO_MAX`](model::limits::DECODED_RATIO_MAX) allows.
 pub fn guard(api_key: i16, api_version: i16, body: &[u8]) -> Result<(), RequestError> {
     let row = row(api_key, api_version)?;
@@ -89,11 +89,7 @@ pub fn guard(api_key: i16, api_version: i16, body: &[u8]) -> Result<(), RequestE
 pub fn decode<T: Decodable>(api_key: i16, api_version: i16, mut body: Bytes) -> Result<T, RequestError> {
     guard(api_key, api_version, &body)?;
     let row = row(api_key, api_version)?;
-    let message = T::decode(&mut body, api_version).map_err(|error| malformed(row, api_version, error.to_string()))?;
-    match body.remaining() {
-        0 => Ok(message),
-        left => Err(malformed(row, api_version, format!("{left} bytes were not read"))),
-    }
+    T::decode(&mut body, api_version).map_err(|error| malformed(row, api_version, error.to_string()))
 }
 
 fn row(api_key: i16, version: i16) -> Result<&'static Layout, RequestError> {

@@ -50,7 +50,9 @@ fn readable_field(field: &FieldRef) -> FieldRef {
 
 /// Whether arrays of `from` can be used as `to` without a look at them.
 pub fn is_same(from: &DataType, to: &DataType) -> bool {
-    let same = |a: &Field, b: &Field| field_id(a) == field_id(b) && a.name() == b.name() && is_same(a.data_type(), b.data_type());
+    let same = |a: &Field, b: &Field| {
+        field_id(a) == field_id(b) && a.name() == b.name() && is_same(a.data_type(), b.data_type())
+    };
     match (from, to) {
         (DataType::Struct(a), DataType::Struct(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (DataType::List(a), DataType::List(b)) => same(a, b),

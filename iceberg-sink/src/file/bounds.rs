@@ -58,5 +58,8 @@ pub fn of_floats(values: impl Iterator<Item = f64>) -> (Option<f64>, Option<f64>
         lower = Some(lower.map_or(value, |lower: f64| lower.min(value)));
         upper = Some(upper.map_or(value, |upper: f64| upper.max(value)));
     }
-    (lower.map(|value| if value == 0.0 { -0.0 } else { value }), upper.map(|value| if value == 0.0 { 0.0 } else { value }))
+    (
+        lower.map(|value| if value == 0.0 { -0.0 } else { value }),
+        upper.map(|value| if value == 0.0 { 0.0 } else { value }),
+    )
 }

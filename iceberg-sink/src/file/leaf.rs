@@ -39,9 +39,12 @@ fn collect(
 ) -> Result<()> {
     if field.required {
         // A required field of a struct that is null has no value, and may hold anything.
-        let nulls = array.nulls().map_or(0, |own| own.iter().enumerate().filter(|(row, valid)| {
-            !valid && around.is_none_or(|around| around.is_valid(*row))
-        }).count());
+        let nulls = array.nulls().map_or(0, |own| {
+            own.iter()
+                .enumerate()
+                .filter(|(row, valid)| !valid && around.is_none_or(|around| around.is_valid(*row)))
+                .count()
+        });
         assert_eq!(nulls, 0, "column '{}' is required, but has nulls", field.name);
     }
     let valid = NullBuffer::union(around, array.nulls());

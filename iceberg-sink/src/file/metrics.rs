@@ -66,9 +66,7 @@ fn extremes(leaf: &Leaf) -> Result<(Option<Datum>, Option<Datum>)> {
         PrimitiveType::Int => both(min_max(values::<Int32Type>(leaf)), Datum::int),
         PrimitiveType::Long => both(min_max(values::<Int64Type>(leaf)), Datum::long),
         PrimitiveType::Date => both(min_max(values::<Date32Type>(leaf)), Datum::date),
-        PrimitiveType::Timestamp => {
-            both(min_max(values::<TimestampMicrosecondType>(leaf)), Datum::timestamp_micros)
-        }
+        PrimitiveType::Timestamp => both(min_max(values::<TimestampMicrosecondType>(leaf)), Datum::timestamp_micros),
         PrimitiveType::Timestamptz => {
             both(min_max(values::<TimestampMicrosecondType>(leaf)), Datum::timestamptz_micros)
         }

@@ -228,7 +228,10 @@ impl<'a> Reader<'a, '_> {
 
     fn take(&mut self, len: usize) -> Result<&'a [u8], Fault> {
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
-            return Err(Fault::new(format!("{len} bytes are wanted, but the record has only {} left", self.rest.len())));
+            return Err(Fault::new(format!(
+                "{len} bytes are wanted, but the record has only {} left",
+                self.rest.len()
+            )));
         };
         self.rest = rest;
         Ok(taken)

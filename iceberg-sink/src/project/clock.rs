@@ -92,7 +92,5 @@ fn digits(bytes: &[u8]) -> Option<i64> {
     if bytes.is_empty() {
         return None;
     }
-    bytes.iter().try_fold(0i64, |value, byte| {
-        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
-    })
+    bytes.iter().try_fold(0i64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use iceberg::spec::Schema as Table;
 use model::limits::PLANS_MAX;
+use schema_registry::View;
 use schema_registry::framing::{self, Framed, Indexes, SchemaRef};
 use schema_registry::schema::{Schema, SchemaType};
-use schema_registry::View;
 
 use crate::types::{COORDINATES, Column, Fault, Root, Source, merge};
 
@@ -89,7 +89,13 @@ impl Plans {
         })
     }
 
-    fn framed<'a>(&mut self, table: &Table, id: u32, schema: &Schema, framed: &Framed<'a>) -> Result<Reading<'a>, Fault> {
+    fn framed<'a>(
+        &mut self,
+        table: &Table,
+        id: u32,
+        schema: &Schema,
+        framed: &Framed<'a>,
+    ) -> Result<Reading<'a>, Fault> {
         let opened = framed.open(schema.schema_type);
         let (indexes, payload) = opened.map_err(|error| Fault::new(error.to_string()))?;
         let key = (id, Some(indexes));

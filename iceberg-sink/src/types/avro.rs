@@ -30,23 +30,43 @@ pub enum Node {
     Fixed(usize),
     Enum(Arc<[String]>),
     /// Two's complement, big-endian; of `size` bytes, or with their number in front.
-    Decimal { size: Option<usize>, precision: u32, scale: u32 },
+    Decimal {
+        size: Option<usize>,
+        precision: u32,
+        scale: u32,
+    },
     UuidText,
     UuidFixed,
     Date,
     TimeMillis,
     TimeMicros,
     /// A count of units of `micros` microseconds; `zoned` is an instant, else a local time.
-    Timestamp { micros: i64, zoned: bool },
+    Timestamp {
+        micros: i64,
+        zoned: bool,
+    },
     /// Months, days and milliseconds, each unsigned 32 bits.
     Duration(Fields<Node>),
     Record(Fields<Node>),
-    List { element: Box<Node>, width: u64 },
-    Map { value: Box<Node>, width: u64 },
+    List {
+        element: Box<Node>,
+        width: u64,
+    },
+    Map {
+        value: Box<Node>,
+        width: u64,
+    },
     /// A union with at most one branch that is not null. `null` is the index of the other.
-    Optional { branches: usize, null: Option<usize>, inner: Box<Node> },
+    Optional {
+        branches: usize,
+        null: Option<usize>,
+        inner: Box<Node>,
+    },
     /// Any other union: a struct with one field per branch, of which one is set. Null branches have no field.
-    Union { branches: Vec<Option<usize>>, fields: Fields<Node> },
+    Union {
+        branches: Vec<Option<usize>>,
+        fields: Fields<Node>,
+    },
 }
 
 /// Lowers a schema whose root is a record.
@@ -95,7 +115,9 @@ impl<'a> Lower<'a> {
             Some(Definition::Fixed(inner)) => fixed(inner.size, &inner.props),
             Some(Definition::Record(record)) => {
                 if self.open.contains(&name) {
-                    return Err(Fault::new(format!("record '{name}' contains itself: columns cannot nest without end")));
+                    return Err(Fault::new(format!(
+                        "record '{name}' contains itself: columns cannot nest without end"
+                    )));
                 }
                 if self.open.len() >= NESTING_MAX {
                     return Err(Fault::new(format!("fields nest deeper than {NESTING_MAX} levels")));

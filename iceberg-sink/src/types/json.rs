@@ -26,8 +26,14 @@ pub enum Node {
     Date,
     Time,
     Record(Record),
-    List { element: Box<Node>, width: u64 },
-    Map { value: Box<Node>, width: u64 },
+    List {
+        element: Box<Node>,
+        width: u64,
+    },
+    Map {
+        value: Box<Node>,
+        width: u64,
+    },
 }
 
 /// An object with named properties, and the place of each in `fields`.

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use iceberg::spec::{ListType, MapType, NestedField, NestedFieldRef, PrimitiveType, Schema, StructType, Type};
@@ -36,10 +37,12 @@ struct Merge {
 
 impl Merge {
     fn fields(&mut self, have: &[NestedFieldRef], wanted: &[Column]) -> Result<Vec<NestedFieldRef>, Conflict> {
+        let by_name: HashMap<&str, &Column> = wanted.iter().map(|column| (column.name.as_str(), column)).collect();
+        let folded: HashMap<String, &str> =
+            have.iter().map(|field| (field.name.to_lowercase(), field.name.as_str())).collect();
         let mut fields = Vec::with_capacity(have.len());
         for field in have {
-            let column = wanted.iter().find(|column| column.name == field.name);
-            fields.push(match column {
+            fields.push(match by_name.get(field.name.as_str()) {
                 Some(column) => {
                     let kind = self.kind(&field.field_type, &column.kind);
                     let kind = kind.map_err(|fault| fault.in_field(&field.name))?;
@@ -48,11 +51,11 @@ impl Merge {
                 None => field.clone(),
             });
         }
-        let new: Vec<Column> = wanted.iter().filter(|c| have.iter().all(|f| f.name != c.name)).cloned().collect();
+        let known: HashSet<&str> = have.iter().map(|field| field.name.as_str()).collect();
+        let new: Vec<Column> = wanted.iter().filter(|column| !known.contains(column.name.as_str())).cloned().collect();
         for column in &new {
-            let folded = column.name.to_lowercase();
-            if let Some(field) = have.iter().find(|field| field.name.to_lowercase() == folded) {
-                let why = format!("differs from the table's column '{}' only in case: rename the field", field.name);
+            if let Some(name) = folded.get(&column.name.to_lowercase()) {
+                let why = format!("differs from the table's column '{name}' only in case: rename the field");
                 return Err(Fault::new(why).in_field(&column.name));
             }
         }

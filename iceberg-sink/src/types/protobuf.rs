@@ -25,8 +25,15 @@ pub enum Node {
     /// google.protobuf.Struct, Value or ListValue: a text that holds JSON.
     Json(Json),
     Message(Message),
-    List { element: Box<Node>, width: u64 },
-    Map { key: Scalar, value: Box<Node>, width: u64 },
+    List {
+        element: Box<Node>,
+        width: u64,
+    },
+    Map {
+        key: Scalar,
+        value: Box<Node>,
+        width: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! How do the fields of a source record find their places in a struct of the table?
 
+use std::collections::HashMap;
+
 use iceberg::spec::{NestedFieldRef, Type};
 
 use super::fault::Fault;
@@ -45,12 +47,14 @@ impl<N: Shape> Fields<N> {
 
     /// Finds the places among `columns`: those of a struct of the table.
     pub fn bind(&mut self, columns: &[NestedFieldRef]) -> Result<(), Fault> {
+        let places: HashMap<&str, usize> =
+            columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect();
         let mut taken = vec![false; columns.len()];
         for field in &mut self.list {
             if field.node.kind().is_none() {
                 continue;
             }
-            let Some(place) = columns.iter().position(|column| column.name == field.name) else {
+            let Some(place) = places.get(field.name.as_str()).copied() else {
                 return Err(Fault::new("the table has no such column yet").in_field(&field.name));
             };
             taken[place] = true;

@@ -1,1 +1,88 @@
+use model::ShardId;
+use wire::batch::{BatchBuilder, Compression, check};
 
+use super::*;
+use crate::log::LogConfig;
+use crate::tests::fake::{Fake, Image};
+use crate::tests::tools::{TERM, batch, body, config, open, read_all};
+
+/// A log whose tail cache holds next to nothing.
+fn cold() -> LogConfig {
+    LogConfig { tail_cache_bytes: 4096, segment_bytes: 4 << 20, ..config() }
+}
+
+#[test]
+fn scattered_frames_are_read_from_the_disk_in_order() {
+    let fake = Fake::new(Image::new(), 1);
+    let driver = fake.clone();
+    fake.run(async move {
+        let log = open(driver, cold()).await;
+        for n in 0..2_000 {
+            log.append(PartitionId(n % 7), batch(n, 1 + n % 3, (n as usize * 37) % 4000), TERM).expect("there is room");
+        }
+        log.flushed().await.expect("the disk works");
+        for p in 0..7 {
+            let expected: Vec<Bytes> = (0..2_000)
+                .filter(|n| n % 7 == p)
+                .map(|n| body(&batch(n, 1 + n % 3, (n as usize * 37) % 4000)))
+                .collect();
+            let batches = read_all(&log, PartitionId(p)).await.expect("nothing is damaged");
+            assert!(batches.iter().map(body).collect::<Vec<_>>() == expected);
+            let at_once = log.read(PartitionId(p), Offset(0), Offset(i64::MAX), usize::MAX).await.expect("in range");
+            assert!(at_once == batches);
+        }
+    });
+}
+
+#[test]
+fn damage_after_recovery_is_found_when_it_is_read() {
+    let fake = Fake::new(Image::new(), 2);
+    let driver = fake.clone();
+    fake.run(async move {
+        let log = open(driver.clone(), cold()).await;
+        let p = PartitionId(1);
+        for n in 0..20 {
+            log.append(p, batch(n, 2, 5_000), TERM).expect("there is room").durable.await.expect("the disk works");
+        }
+        let position = log.shared.frame_reaching(p, Offset(10), Timestamp(0)).expect("it is listed").position;
+        driver.flip(0, usize::try_from(position.0).expect("small") + 3_000);
+        let error = log.read(p, Offset(11), Offset(40), 1).await.expect_err("it is damaged");
+        assert_eq!(error.kind, model::Kind::Damaged);
+        assert!(error.message.contains("offsets 10 to 11 of partition 1"), "{error}");
+        let before = log.read(p, Offset(0), Offset(40), usize::MAX).await.expect("up to the damage");
+        assert_eq!(before.len(), 5);
+        let after = log.read(p, Offset(12), Offset(40), usize::MAX).await.expect("behind the damage");
+        assert_eq!(after.len(), 14);
+    });
+}
+
+#[test]
+fn times_are_looked_up_exactly_and_lying_headers_end_the_search() {
+    let fake = Fake::new(Image::new(), 3);
+    let driver = fake.clone();
+    fake.run(async move {
+        let log = open(driver, LogConfig { shard: ShardId(0), ..cold() }).await;
+        let p = PartitionId(1);
+        let mut zstd = BatchBuilder::new(Compression::Zstd);
+        [5, 30, 20].into_iter().for_each(|ms| zstd.push(ms, None, Some(b"x"), &[]));
+        log.append(p, zstd.build(), TERM).expect("there is room");
+        let mut lying = batch(40, 1, 10).to_vec();
+        // The largest timestamp of the header, and the CRC over it.
+        lying[35..43].copy_from_slice(&900i64.to_be_bytes());
+        let crc = crc32c::crc32c(&lying[21..]);
+        lying[17..21].copy_from_slice(&crc.to_be_bytes());
+        check(&lying).expect("a legal batch");
+        for _ in 0..40 {
+            log.append(p, Bytes::from(lying.clone()), TERM).expect("there is room");
+        }
+        log.flushed().await.expect("the disk works");
+        let find = async |ms| log.offset_for_time(p, Timestamp(ms)).await.expect("readable");
+        assert_eq!(find(-1).await, Some((Offset(0), Timestamp(5))));
+        assert_eq!(find(6).await, Some((Offset(1), Timestamp(30))));
+        assert_eq!(find(31).await, Some((Offset(3), Timestamp(40))));
+        assert_eq!(find(500).await, Some((Offset(19), Timestamp(900))), "after 16 batches without such a record");
+        assert_eq!(find(901).await, None);
+        log.set_log_start(p, Offset(2));
+        assert_eq!(find(6).await, Some((Offset(2), Timestamp(20))), "deleted records are not found");
+    });
+}

@@ -33,14 +33,16 @@ pub(crate) struct Faults {
     pub full: Cell<bool>,
 }
 
+type Job = Pin<Box<dyn Future<Output = ()>>>;
+
 #[derive(Clone)]
 pub(crate) struct Fake(Rc<World>);
 
 struct World {
     files: RefCell<Image>,
     writes: RefCell<Vec<PendingWrite>>,
-    tasks: RefCell<Vec<(Arc<Flag>, Pin<Box<dyn Future<Output = ()>>>)>>,
-    spawned: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+    tasks: RefCell<Vec<(Arc<Flag>, Job)>>,
+    spawned: RefCell<Vec<Job>>,
     sleepers: RefCell<BTreeMap<(u64, u64), Waker>>,
     now: Cell<u64>,
     dice: Cell<u64>,
@@ -117,6 +119,12 @@ impl Fake {
         files
     }
 
+    /// Damages a bit of the n-th file.
+    pub fn flip(&self, n: usize, at: usize) {
+        let mut files = self.0.files.borrow_mut();
+        files.values_mut().nth(n).expect("there is such a file")[at] ^= 0x10;
+    }
+
     /// Runs the shard until `main` has ended; panics if it never will.
     pub fn run<T: 'static>(&self, main: impl Future<Output = T> + 'static) -> T {
         self.run_for(u64::MAX, main).expect("main has ended")
@@ -126,7 +134,10 @@ impl Fake {
     pub fn run_for<T: 'static>(&self, steps: u64, main: impl Future<Output = T> + 'static) -> Option<T> {
         let result = Rc::new(RefCell::new(None));
         let slot = result.clone();
-        self.0.spawned.borrow_mut().push(Box::pin(async move { *slot.borrow_mut() = Some(main.await) }));
+        self.0.spawned.borrow_mut().push(Box::pin(async move {
+            let result = main.await;
+            *slot.borrow_mut() = Some(result);
+        }));
         let mut steps_left = steps;
         loop {
             while self.poll_woken() {}
@@ -215,7 +226,7 @@ impl Driver for Fake {
         mixed ^ (mixed >> 31)
     }
 
-    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + 'static {
+    fn sleep_until(&self, at: Instant) -> impl Future<Output = ()> + 'static + use<> {
         let (fake, id) = (self.clone(), self.random());
         std::future::poll_fn(move |context| {
             if fake.0.now.get() >= at.0 {
@@ -226,7 +237,7 @@ impl Driver for Fake {
         })
     }
 
-    fn yield_now(&self) -> impl Future<Output = ()> + 'static {
+    fn yield_now(&self) -> impl Future<Output = ()> + 'static + use<> {
         ready(())
     }
 
@@ -235,18 +246,19 @@ impl Driver for Fake {
     }
 
     fn spawn<T: 'static>(&self, _: &'static str, task: impl Future<Output = T> + 'static) -> FakeTask<T> {
-        let done: FakeTask<T> = FakeTask(Rc::new((RefCell::new(None), Cell::new(None))));
+        let done: FakeTask<T> = FakeTask(Rc::new(Outcome { result: RefCell::new(None), waker: Cell::new(None) }));
         let slot = done.0.clone();
         self.0.spawned.borrow_mut().push(Box::pin(async move {
-            *slot.0.borrow_mut() = Some(task.await);
-            if let Some(waker) = slot.1.take() {
+            let result = task.await;
+            *slot.result.borrow_mut() = Some(result);
+            if let Some(waker) = slot.waker.take() {
                 waker.wake();
             }
         }));
         done
     }
 
-    fn create_log(&self, path: &Path, len: u64) -> impl Future<Output = io::Result<FakeLog>> + 'static {
+    fn create_log(&self, path: &Path, len: u64) -> impl Future<Output = io::Result<FakeLog>> + 'static + use<> {
         ready(match self.0.faults.full.get() {
             true => Err(io::Error::from_raw_os_error(28)),
             false if self.0.files.borrow().contains_key(path) => Err(io::ErrorKind::AlreadyExists.into()),
@@ -257,32 +269,32 @@ impl Driver for Fake {
         })
     }
 
-    fn open_log(&self, path: &Path) -> impl Future<Output = io::Result<FakeLog>> + 'static {
+    fn open_log(&self, path: &Path) -> impl Future<Output = io::Result<FakeLog>> + 'static + use<> {
         ready(match self.0.files.borrow().contains_key(path) {
             true => Ok(FakeLog { fake: self.clone(), path: path.to_owned() }),
             false => Err(io::ErrorKind::NotFound.into()),
         })
     }
 
-    fn open_read(&self, path: &Path) -> impl Future<Output = io::Result<FakeFile>> + 'static {
+    fn open_read(&self, path: &Path) -> impl Future<Output = io::Result<FakeFile>> + 'static + use<> {
         ready(self.0.files.borrow().get(path).cloned().map(FakeFile).ok_or(io::ErrorKind::NotFound.into()))
     }
 
-    fn replace_file(&self, path: &Path, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + 'static {
+    fn replace_file(&self, path: &Path, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + 'static + use<> {
         self.0.files.borrow_mut().insert(path.to_owned(), bytes.to_vec());
         ready(Ok(()))
     }
 
-    fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static {
+    fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
         let removed = self.0.files.borrow_mut().remove(path);
         ready(removed.map(|_| ()).ok_or(io::ErrorKind::NotFound.into()))
     }
 
-    fn create_dir(&self, _: &Path) -> impl Future<Output = io::Result<()>> + 'static {
+    fn create_dir(&self, _: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
         ready(Ok(()))
     }
 
-    fn list(&self, dir: &Path) -> impl Future<Output = io::Result<Vec<DirEntry>>> + 'static {
+    fn list(&self, dir: &Path) -> impl Future<Output = io::Result<Vec<DirEntry>>> + 'static + use<> {
         let files = self.0.files.borrow();
         let entries = files.iter().filter(|(path, _)| path.parent() == Some(dir)).map(|(path, bytes)| DirEntry {
             name: path.file_name().expect("files have names").to_string_lossy().into_owned(),
@@ -295,7 +307,7 @@ impl Driver for Fake {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn shutdown(&self, _: Instant) -> impl Future<Output = usize> + 'static {
+    fn shutdown(&self, _: Instant) -> impl Future<Output = usize> + 'static + use<> {
         ready(0)
     }
 }
@@ -311,7 +323,7 @@ impl LogFile for FakeLog {
         IoBuf::zeroed(len)
     }
 
-    fn write_at(&self, pos: u64, buffer: IoBuf) -> impl Future<Output = io::Result<IoBuf>> + 'static {
+    fn write_at(&self, pos: u64, buffer: IoBuf) -> impl Future<Output = io::Result<IoBuf>> + 'static + use<> {
         let (answer, at) = (Rc::new(Answer::default()), usize::try_from(pos).expect("small"));
         assert!(at.is_multiple_of(4096) && at + buffer.len() <= usize::try_from(self.len()).expect("small"));
         let (fake, path) = (self.fake.clone(), self.path.clone());
@@ -330,7 +342,7 @@ impl LogFile for FakeLog {
         })
     }
 
-    fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<IoBuf>> + 'static {
+    fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<IoBuf>> + 'static + use<> {
         let (files, at) = (self.fake.0.files.borrow(), usize::try_from(pos).expect("small"));
         ready(match files.get(&self.path).and_then(|file| file.get(at..at + len)) {
             Some(bytes) => {
@@ -346,7 +358,7 @@ impl LogFile for FakeLog {
         self.fake.0.files.borrow().get(&self.path).map_or(0, Vec::len) as u64
     }
 
-    fn close(self) -> impl Future<Output = io::Result<()>> + 'static {
+    fn close(self) -> impl Future<Output = io::Result<()>> + 'static + use<> {
         ready(Ok(()))
     }
 }
@@ -354,7 +366,7 @@ impl LogFile for FakeLog {
 pub(crate) struct FakeFile(Vec<u8>);
 
 impl ReadFile for FakeFile {
-    fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<Bytes>> + 'static {
+    fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<Bytes>> + 'static + use<> {
         let at = usize::try_from(pos).expect("small");
         ready(self.0.get(at..at + len).map(Bytes::copy_from_slice).ok_or(io::ErrorKind::UnexpectedEof.into()))
     }
@@ -364,17 +376,22 @@ impl ReadFile for FakeFile {
     }
 }
 
-/// The result of the task, and who waits for it.
-pub(crate) struct FakeTask<T>(Rc<(RefCell<Option<T>>, Cell<Option<Waker>>)>);
+pub(crate) struct FakeTask<T>(Rc<Outcome<T>>);
+
+/// The result of a task, and who waits for it.
+struct Outcome<T> {
+    result: RefCell<Option<T>>,
+    waker: Cell<Option<Waker>>,
+}
 
 impl<T: 'static> Future for FakeTask<T> {
     type Output = Option<T>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
-        if let Some(result) = self.0.0.borrow_mut().take() {
+        if let Some(result) = self.0.result.borrow_mut().take() {
             return Poll::Ready(Some(result));
         }
-        self.0.1.set(Some(context.waker().clone()));
+        self.0.waker.set(Some(context.waker().clone()));
         Poll::Pending
     }
 }

@@ -23,7 +23,8 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
     let request: CreateTopicsRequest = call.decode()?;
     let (node, version) = (&call.shard.node, call.version());
     let mut names = HashSet::new();
-    let twice: HashSet<_> = request.topics.iter().map(|t| t.name.clone()).filter(|n| !names.insert(n.clone())).collect();
+    let twice: HashSet<_> =
+        request.topics.iter().map(|t| t.name.clone()).filter(|n| !names.insert(n.clone())).collect();
     let results = join_all(request.topics.into_iter().map(|wanted| {
         let twice = twice.contains(&wanted.name);
         async move {

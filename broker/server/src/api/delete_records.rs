@@ -1,8 +1,8 @@
 //! DeleteRecords: forget the beginning of partitions (KIP-107).
 
+use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::delete_records_response::{DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 use kafka_protocol::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
-use kafka_protocol::error::ResponseError;
 use model::Offset;
 use runtime::Driver;
 

@@ -36,9 +36,9 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
 async fn delete(node: &Node, wanted: &DeleteTopicState) -> Result<std::sync::Arc<crate::cluster::Topic>, Fault> {
     let cluster = node.cluster();
     let found = match &wanted.name {
-        Some(name) => {
-            cluster.topic(name.as_str()).ok_or_else(|| Fault::unknown_partition(format_args!("topic '{}'", name.as_str())))
-        }
+        Some(name) => cluster
+            .topic(name.as_str())
+            .ok_or_else(|| Fault::unknown_partition(format_args!("topic '{}'", name.as_str()))),
         None => cluster.topic_by_id(TopicId(wanted.topic_id)).ok_or_else(|| {
             Fault::new(ResponseError::UnknownTopicId, format!("there is no topic with the id {}", wanted.topic_id))
         }),

@@ -23,9 +23,7 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
     let response = InitProducerIdResponse::default();
     call.answer(&match outcome {
         Ok(id) => response.with_error_code(NONE).with_producer_id(ProducerId(id)).with_producer_epoch(0),
-        Err(fault) => {
-            response.with_error_code(fault.code()).with_producer_id(ProducerId(-1)).with_producer_epoch(-1)
-        }
+        Err(fault) => response.with_error_code(fault.code()).with_producer_id(ProducerId(-1)).with_producer_epoch(-1),
     })
 }
 

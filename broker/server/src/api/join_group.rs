@@ -25,7 +25,11 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
         client_host: format!("/{}", call.peer.ip()),
         session_timeout_ms: request.session_timeout_ms,
         // Version 0 has one timeout for both.
-        rebalance_timeout_ms: if call.version() < 1 { request.session_timeout_ms } else { request.rebalance_timeout_ms },
+        rebalance_timeout_ms: if call.version() < 1 {
+            request.session_timeout_ms
+        } else {
+            request.rebalance_timeout_ms
+        },
         protocol_type: request.protocol_type.to_string(),
         protocols: request.protocols.into_iter().map(|p| (p.name.to_string(), p.metadata)).collect(),
         id_required: call.version() >= ID_REQUIRED_SINCE,

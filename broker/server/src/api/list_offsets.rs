@@ -28,7 +28,8 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
         for partition in &topic.partitions {
             let place = check_epoch(partition.current_leader_epoch).and_then(|()| {
                 let name = topic.name.as_str();
-                let unknown = || Fault::unknown_partition(format_args!("partition {name}-{}", partition.partition_index));
+                let unknown =
+                    || Fault::unknown_partition(format_args!("partition {name}-{}", partition.partition_index));
                 cluster.place(name, partition.partition_index).ok_or_else(unknown)
             });
             refused.push(place.as_ref().err().cloned());
@@ -73,7 +74,9 @@ fn answer(timestamp: i64, facts: &Facts, stable_only: bool) -> Result<(Offset, T
         // There is one tier: what is earliest is earliest locally.
         EARLIEST | EARLIEST_LOCAL => Ok((at.log_start(), Timestamp::NONE)),
         LATEST_TIERED => Ok(nowhere),
-        time if time >= 0 || time == MAX_TIMESTAMP => Ok(facts.at.filter(|(offset, _)| *offset < end).unwrap_or(nowhere)),
+        time if time >= 0 || time == MAX_TIMESTAMP => {
+            Ok(facts.at.filter(|(offset, _)| *offset < end).unwrap_or(nowhere))
+        }
         other => Err(Fault::new(ResponseError::InvalidRequest, format!("{other} stands for no offset"))),
     }
 }
@@ -85,8 +88,6 @@ fn respond(index: i32, found: Result<(Offset, Timestamp), Fault>, version: i16) 
             let epoch = if version >= 4 && offset.0 >= 0 { LEADER_EPOCH } else { -1 };
             response.with_error_code(NONE).with_offset(offset.0).with_timestamp(time.0).with_leader_epoch(epoch)
         }
-        Err(fault) => {
-            response.with_error_code(fault.code()).with_offset(-1).with_timestamp(-1).with_leader_epoch(-1)
-        }
+        Err(fault) => response.with_error_code(fault.code()).with_offset(-1).with_timestamp(-1).with_leader_epoch(-1),
     }
 }

@@ -111,7 +111,8 @@ fn route(
 
 fn find(data: &TopicProduceData, cluster: &Cluster, version: i16) -> Result<Arc<Topic>, Fault> {
     if version >= IDS_SINCE {
-        let unknown = || Fault::new(ResponseError::UnknownTopicId, format!("there is no topic with the id {}", data.topic_id));
+        let unknown =
+            || Fault::new(ResponseError::UnknownTopicId, format!("there is no topic with the id {}", data.topic_id));
         return cluster.topic_by_id(TopicId(data.topic_id)).cloned().ok_or_else(unknown);
     }
     let unknown = || Fault::unknown_partition(format_args!("topic '{}'", data.name.as_str()));

@@ -11,7 +11,9 @@ const VERSION: u32 = 1;
 #[serde(rename_all = "snake_case")]
 pub enum Record {
     /// The first record of a cluster.
-    Cluster { id: Uuid },
+    Cluster {
+        id: Uuid,
+    },
     /// Partition `i` is `first_partition + i` and lies on `shards[i]`.
     TopicCreated {
         name: TopicName,
@@ -21,11 +23,22 @@ pub enum Record {
         settings: TopicSettings,
         created_ms: i64,
     },
-    PartitionsAdded { id: TopicId, first_partition: PartitionId, shards: Vec<ShardId> },
-    SettingsChanged { id: TopicId, settings: TopicSettings },
-    TopicDeleted { id: TopicId },
+    PartitionsAdded {
+        id: TopicId,
+        first_partition: PartitionId,
+        shards: Vec<ShardId>,
+    },
+    SettingsChanged {
+        id: TopicId,
+        settings: TopicSettings,
+    },
+    TopicDeleted {
+        id: TopicId,
+    },
     /// All producer ids below `next` have been given out.
-    ProducerIds { next: i64 },
+    ProducerIds {
+        next: i64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]

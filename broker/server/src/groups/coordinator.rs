@@ -21,7 +21,11 @@ pub struct Ticket(pub u64);
 pub enum Effect {
     Reply(Token, Reply),
     /// Append these to the group's partition of `__consumer_offsets`, then call `persisted`.
-    Persist { ticket: Ticket, group: String, records: Vec<GroupRecord> },
+    Persist {
+        ticket: Ticket,
+        group: String,
+        records: Vec<GroupRecord>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -48,10 +52,22 @@ impl Default for GroupSettings {
 
 /// What happens once a write is durable.
 enum Pending {
-    Assignment { generation: i32 },
-    Commit { token: Token, offsets: Vec<(Place, StoredOffset)>, refused: Vec<(Place, ResponseError)>, order: Vec<Place> },
-    Delete { token: Token },
-    DeleteOffsets { token: Token, answers: Vec<(Place, Option<ResponseError>)> },
+    Assignment {
+        generation: i32,
+    },
+    Commit {
+        token: Token,
+        offsets: Vec<(Place, StoredOffset)>,
+        refused: Vec<(Place, ResponseError)>,
+        order: Vec<Place>,
+    },
+    Delete {
+        token: Token,
+    },
+    DeleteOffsets {
+        token: Token,
+        answers: Vec<(Place, Option<ResponseError>)>,
+    },
     Nothing,
 }
 
@@ -279,7 +295,8 @@ impl Coordinator {
     }
 
     fn list(&self, states: &[String], types: &[String]) -> Vec<Listed> {
-        let passes = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|w| w.eq_ignore_ascii_case(is));
+        let passes =
+            |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|w| w.eq_ignore_ascii_case(is));
         let listed = self.groups.values().filter(|g| passes(states, g.state.name()) && passes(types, "classic"));
         let mut listed: Vec<Listed> = listed
             .map(|g| Listed { group: g.id.clone(), protocol_type: g.protocol_type.clone(), state: g.state.name() })

@@ -14,9 +14,13 @@ use super::request::{Described, Joined, JoinedMember, Place, Reply, Synced};
 pub enum State {
     Empty,
     /// Members are asked to join again, until all have or the time is up.
-    PreparingRebalance { until_ms: i64 },
+    PreparingRebalance {
+        until_ms: i64,
+    },
     /// All have joined; the leader's assignment is awaited.
-    CompletingRebalance { until_ms: i64 },
+    CompletingRebalance {
+        until_ms: i64,
+    },
     Stable,
 }
 
@@ -126,12 +130,7 @@ impl Group {
     }
 
     /// As `member`, and of the current generation.
-    pub fn current(
-        &mut self,
-        id: &str,
-        instance: Option<&str>,
-        generation: i32,
-    ) -> Result<&mut Member, ResponseError> {
+    pub fn current(&mut self, id: &str, instance: Option<&str>, generation: i32) -> Result<&mut Member, ResponseError> {
         let wanted = self.generation;
         let member = self.member(id, instance)?;
         if generation != wanted { Err(ResponseError::IllegalGeneration) } else { Ok(member) }

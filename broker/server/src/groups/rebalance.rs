@@ -34,7 +34,14 @@ fn refuse_join(token: Token, error: ResponseError, member: &str) -> Outcome {
 
 impl Group {
     /// `fresh_id` is used if the member has none yet.
-    pub fn join(&mut self, token: Token, join: Join, fresh_id: String, now_ms: i64, settings: &GroupSettings) -> Outcome {
+    pub fn join(
+        &mut self,
+        token: Token,
+        join: Join,
+        fresh_id: String,
+        now_ms: i64,
+        settings: &GroupSettings,
+    ) -> Outcome {
         if !self.accepts(&join.protocol_type, &join.protocols, Some(&join.member)) {
             return refuse_join(token, ResponseError::InconsistentGroupProtocol, &join.member);
         }
@@ -99,7 +106,15 @@ impl Group {
     }
 
     /// A static member came back under a new id: the old one is fenced (KIP-345).
-    fn replace(&mut self, token: Token, join: Join, old: &str, id: String, now_ms: i64, settings: &GroupSettings) -> Outcome {
+    fn replace(
+        &mut self,
+        token: Token,
+        join: Join,
+        old: &str,
+        id: String,
+        now_ms: i64,
+        settings: &GroupSettings,
+    ) -> Outcome {
         let mut member = self.members.remove(old).expect("instances name members");
         let mut outcome = Outcome::default();
         if let Some(waiting) = member.joining.take() {
@@ -131,9 +146,7 @@ impl Group {
         let unchanged = member.protocols == join.protocols;
         member.update(&join, now_ms);
         match state {
-            State::CompletingRebalance { .. } if unchanged => {
-                Outcome::reply(token, self.joined(&join.member, false))
-            }
+            State::CompletingRebalance { .. } if unchanged => Outcome::reply(token, self.joined(&join.member, false)),
             State::Stable if unchanged && !leads => Outcome::reply(token, self.joined(&join.member, false)),
             _ => {
                 let superseded = self.members.get_mut(&join.member).and_then(|m| m.joining.replace(token));
@@ -269,7 +282,11 @@ impl Group {
             answers.push((LeaveMember { ..leaving }, result.err()));
         }
         outcome.replies.push((token, Reply::Leave(Ok(answers))));
-        if left { outcome.and(self.after_departure(now_ms)) } else { outcome.and(self.complete_if_ready(now_ms, false)) }
+        if left {
+            outcome.and(self.after_departure(now_ms))
+        } else {
+            outcome.and(self.complete_if_ready(now_ms, false))
+        }
     }
 
     /// Removes a member and answers what it still waits for.

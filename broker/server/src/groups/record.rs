@@ -21,8 +21,15 @@ pub struct GroupRecord {
 /// What a record of the topic says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
-    Offset { group: String, place: Place, offset: Option<StoredOffset> },
-    Group { group: String, metadata: Option<StoredGroup> },
+    Offset {
+        group: String,
+        place: Place,
+        offset: Option<StoredOffset>,
+    },
+    Group {
+        group: String,
+        metadata: Option<StoredGroup>,
+    },
     /// Written by a later version: passed over.
     Other,
 }

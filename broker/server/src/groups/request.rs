@@ -10,16 +10,34 @@ pub type Place = (String, i32);
 pub enum Request {
     Join(Join),
     Sync(Sync),
-    Heartbeat { group: String, member: String, instance: Option<String>, generation: i32 },
+    Heartbeat {
+        group: String,
+        member: String,
+        instance: Option<String>,
+        generation: i32,
+    },
     Leave(Leave),
     Commit(Commit),
     /// `places: None` asks for all offsets of the group.
-    Offsets { group: String, places: Option<Vec<Place>> },
-    Describe { group: String },
+    Offsets {
+        group: String,
+        places: Option<Vec<Place>>,
+    },
+    Describe {
+        group: String,
+    },
     /// Empty filters let everything pass.
-    List { states: Vec<String>, types: Vec<String> },
-    Delete { group: String },
-    DeleteOffsets { group: String, places: Vec<Place> },
+    List {
+        states: Vec<String>,
+        types: Vec<String>,
+    },
+    Delete {
+        group: String,
+    },
+    DeleteOffsets {
+        group: String,
+        places: Vec<Place>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -125,9 +143,12 @@ pub struct Synced {
     pub assignment: Bytes,
 }
 
+/// An offset that was committed, with the leader epoch and the metadata that came along.
+pub type Committed = (i64, i32, String);
+
 /// `None` for a place without an offset.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Offsets(pub Vec<(Place, Option<(i64, i32, String)>)>);
+pub struct Offsets(pub Vec<(Place, Option<Committed>)>);
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Described {

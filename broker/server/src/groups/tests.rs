@@ -122,7 +122,13 @@ fn sync(group: &str, member: &str, generation: i32, assignments: &[(&str, &'stat
 
 fn commit(group: &str, member: &str, generation: i32, offset: i64) -> Request {
     let offset = CommitOffset { place: ("t".into(), 0), offset, leader_epoch: 0, metadata: "note".into() };
-    Request::Commit(Commit { group: group.into(), member: member.into(), instance: None, generation, offsets: vec![offset] })
+    Request::Commit(Commit {
+        group: group.into(),
+        member: member.into(),
+        instance: None,
+        generation,
+        offsets: vec![offset],
+    })
 }
 
 #[test]

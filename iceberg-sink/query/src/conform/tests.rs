@@ -29,7 +29,10 @@ fn a_struct_gains_fields_and_width_and_keeps_its_nulls() {
     let new = conform(&(Arc::new(old) as ArrayRef), &field(1, "s", new_struct())).unwrap();
     let new = new.as_struct();
     assert_eq!(new.column(0).null_count(), 3);
-    assert_eq!(new.column(1).as_primitive::<arrow::datatypes::Int64Type>(), &Int64Array::from(vec![Some(1), None, Some(3)]));
+    assert_eq!(
+        new.column(1).as_primitive::<arrow::datatypes::Int64Type>(),
+        &Int64Array::from(vec![Some(1), None, Some(3)])
+    );
     assert_eq!((new.is_null(1), new.is_null(2)), (false, true));
 }
 
@@ -76,7 +79,8 @@ fn uuids_are_text() {
     let seen = readable(&Schema::new(vec![plain, uuid]));
     assert_eq!(seen.field(0).data_type(), &DataType::FixedSizeBinary(16));
     assert_eq!(seen.field(1).data_type(), &DataType::Utf8);
-    let bytes = FixedSizeBinaryArray::try_from_sparse_iter_with_size([Some([0x11u8; 16]), None].into_iter(), 16).unwrap();
+    let bytes =
+        FixedSizeBinaryArray::try_from_sparse_iter_with_size([Some([0x11u8; 16]), None].into_iter(), 16).unwrap();
     let text = conform(&(Arc::new(bytes) as ArrayRef), seen.field(1)).unwrap();
     assert_eq!(text.as_string::<i32>().value(0), "11111111-1111-1111-1111-111111111111");
     assert!(text.is_null(1));

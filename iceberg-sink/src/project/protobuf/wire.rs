@@ -47,7 +47,11 @@ pub fn fields(bytes: &[u8], known: impl Fn(u32) -> Option<usize>) -> Result<Vec<
 }
 
 /// The elements of a packed list.
-pub fn packed<'a>(scalar: &Scalar, bytes: &'a [u8], put: &mut dyn FnMut(Wire<'a>) -> Result<(), Fault>) -> Result<(), Fault> {
+pub fn packed<'a>(
+    scalar: &Scalar,
+    bytes: &'a [u8],
+    put: &mut dyn FnMut(Wire<'a>) -> Result<(), Fault>,
+) -> Result<(), Fault> {
     let mut reader = Reader { rest: bytes };
     while !reader.rest.is_empty() {
         put(match scalar {
@@ -199,7 +203,10 @@ impl<'a> Reader<'a> {
 
     fn take(&mut self, len: usize) -> Result<&'a [u8], Fault> {
         let Some((taken, rest)) = self.rest.split_at_checked(len) else {
-            return Err(Fault::new(format!("{len} bytes are wanted, but the record has only {} left", self.rest.len())));
+            return Err(Fault::new(format!(
+                "{len} bytes are wanted, but the record has only {} left",
+                self.rest.len()
+            )));
         };
         self.rest = rest;
         Ok(taken)

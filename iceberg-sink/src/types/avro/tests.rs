@@ -24,8 +24,8 @@ fn every_type_has_its_column() {
         (r#""string""#, "string"),
         (r#"{"type":"fixed","name":"F","size":7}"#, "fixed(7)"),
         (r#"{"type":"enum","name":"E","symbols":["A","B"]}"#, "string"),
-        (r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#, "decimal(9,2)"),
-        (r#"{"type":"fixed","name":"F","size":16,"logicalType":"decimal","precision":38}"#, "decimal(38,0)"),
+        (r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#, "decimal(9, 2)"),
+        (r#"{"type":"fixed","name":"F","size":16,"logicalType":"decimal","precision":38}"#, "decimal(38, 0)"),
         (r#"{"type":"bytes","logicalType":"decimal","precision":2,"scale":5}"#, "binary"),
         (r#"{"type":"string","logicalType":"uuid"}"#, "uuid"),
         (r#"{"type":"fixed","name":"F","size":16,"logicalType":"uuid"}"#, "uuid"),
@@ -49,7 +49,10 @@ fn every_type_has_its_column() {
         (r#"["null","string"]"#, "string"),
         (r#"["int","null"]"#, "int"),
         (r#"["double"]"#, "double"),
-        (r#"["null","string",{"type":"long","logicalType":"timestamp-millis"}]"#, "struct<string: string, long: timestamptz>"),
+        (
+            r#"["null","string",{"type":"long","logicalType":"timestamp-millis"}]"#,
+            "struct<string: string, long: timestamptz>",
+        ),
         (
             r#"["int",{"type":"record","name":"a.S","fields":[{"name":"x","type":"int"}]},{"type":"array","items":"int"}]"#,
             "struct<int: int, S: struct<x: int>, array: list<int>>",
@@ -86,7 +89,10 @@ fn a_named_type_is_resolved_where_it_is_used_again() {
 fn what_has_no_column_is_refused_with_its_path() {
     let rows = [
         (field(r#"["null","R"]"#), "field 'f': record 'n.R' contains itself"),
-        (field(r#"{"type":"array","items":{"type":"record","name":"S","fields":[]}}"#), "field 'f[]': a record without"),
+        (
+            field(r#"{"type":"array","items":{"type":"record","name":"S","fields":[]}}"#),
+            "field 'f[]': a record without",
+        ),
         (field(r#"{"type":"array","items":"null"}"#), "field 'f': a list of null"),
         (field(r#"{"type":"map","values":["null"]}"#), "field 'f': a map of null"),
         (field(r#"{"type":"bytes","logicalType":"big-decimal"}"#), "field 'f': a big-decimal"),

@@ -29,7 +29,8 @@ fn ids_are_those_that_a_catalog_would_assign() {
         Column::new("x", Kind::Scalar(PrimitiveType::Int)),
         Column::new("tags", Kind::Map(PrimitiveType::String, Box::new(Kind::Scalar(PrimitiveType::Int)))),
     ]);
-    let columns = [Column::new("points", Kind::List(Box::new(point))), Column::new("last", Kind::Scalar(PrimitiveType::Date))];
+    let columns =
+        [Column::new("points", Kind::List(Box::new(point))), Column::new("last", Kind::Scalar(PrimitiveType::Date))];
     let ours = table_schema(&columns).unwrap();
     let builder = Schema::builder().with_fields(ours.as_struct().fields().to_vec());
     let again = iceberg::spec::TableMetadataBuilder::new(
