@@ -176,3 +176,14 @@ pub fn by_shard<T>(items: impl IntoIterator<Item = (ShardId, T)>) -> Vec<(ShardI
     }
     shards
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_go_to_their_shards_in_order_and_keep_their_places() {
+        let lists = by_shard([(ShardId(1), 'a'), (ShardId(0), 'b'), (ShardId(1), 'c')]);
+        assert_eq!(lists, [(ShardId(1), vec![(0, 'a'), (2, 'c')]), (ShardId(0), vec![(1, 'b')])]);
+    }
+}
