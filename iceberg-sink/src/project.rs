@@ -13,7 +13,7 @@ mod protobuf;
 mod json;
 mod plan;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -191,7 +191,7 @@ impl Projector {
         match result {
             Ok(()) => {
                 self.rows += 1;
-                assert!(self.columns.iter().all(|column| column.len() == self.rows), "a row has a value per column");
+                assert!(self.columns.iter().all(|column| column.rows() == self.rows), "a row has a value per column");
                 let headers: usize =
                     at.headers.iter().map(|(key, value)| 16 + key.len() + value.map_or(0, <[u8]>::len)).sum();
                 let bytes = value.map_or(0, <[u8]>::len) + at.key.map_or(0, <[u8]>::len) + headers;
@@ -223,16 +223,17 @@ impl Projector {
         let readings = self.plans.readings(&self.table, &self.mode, value, header, view)?;
         let mut cause = None;
         for reading in readings.into_iter().flatten() {
-            match self.plans.get(&reading.key) {
+            let source = match self.plans.get(&reading.key) {
+                Plan::Walk(source) => source,
                 Plan::Grow(columns) => return Err(Stop::Grow(columns.clone())),
-                Plan::Dead(fault) => cause = cause.or_else(|| Some(fault.clone())),
-                Plan::Walk(source) => match walk(source, reading.payload, &mut self.columns, budget) {
-                    Ok(()) => return Ok(self.append_coordinates(at)?),
-                    Err(fault) => {
-                        self.columns.iter_mut().for_each(|column| column.truncate(self.rows));
-                        cause = cause.or(Some(fault));
-                    }
-                },
+                Plan::Dead(fault) => return Err(Stop::Dead(fault.clone())),
+            };
+            match walk(source, reading.payload, &mut self.columns, budget) {
+                Ok(()) => return Ok(self.append_coordinates(at)?),
+                Err(fault) => {
+                    self.columns.iter_mut().for_each(|column| column.truncate(self.rows));
+                    cause = cause.or(Some(fault));
+                }
             }
         }
         Err(Stop::Dead(cause.unwrap_or_else(|| Fault::new("there is no schema to read the value with"))))

@@ -121,9 +121,20 @@ impl Schema {
                 (text.clone(), text, Parsed::Avro(schema))
             }
             SchemaType::Protobuf => {
-                let (schema, text) = ProtobufSchema::parse(text, references)?;
+                let (mut schema, text) = ProtobufSchema::parse(text, references)?;
                 let canonical = schema.text();
-                (text.unwrap_or_else(|| canonical.clone()), canonical, Parsed::Protobuf(schema))
+                let text = match text {
+                    Some(text) => text,
+                    None => {
+                        // The text is what is stored: it must be understood again, and mean the same.
+                        schema = ProtobufSchema::parse(&canonical, references)?.0;
+                        if schema.text() != canonical {
+                            return Err(ParseError::new("the FileDescriptorProto cannot be written as .proto text"));
+                        }
+                        canonical.clone()
+                    }
+                };
+                (text, canonical, Parsed::Protobuf(schema))
             }
             SchemaType::Json => {
                 let schema = JsonSchema::parse(text, references)?;

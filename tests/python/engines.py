@@ -1,6 +1,9 @@
 """How is each engine pointed at a node's catalog?"""
+import json
+import os
 import pathlib
 
+import chdb
 import duckdb
 
 
@@ -16,3 +19,19 @@ def duck(node, secret=None):
     connection.execute(f"ATTACH '' AS ice (TYPE ICEBERG, ENDPOINT '{node.url('catalog')}', AUTHORIZATION_TYPE 'none', "
                        "ACCESS_DELEGATION_MODE 'none')")
     return connection
+
+
+def clickhouse(statement):
+    """ClickHouse's rows as objects. It reads files below its working folder only."""
+    os.chdir("/")
+    return [json.loads(line) for line in str(chdb.query(statement, "JSONEachRow")).splitlines()]
+
+
+def folder(node, topic):
+    """Where ClickHouse finds a table of the embedded object store."""
+    return f"icebergLocal('{node.catalog().load_table(f'topics.{topic}').location().removeprefix('file://')}/')"
+
+
+def number(value):
+    """ClickHouse writes 64-bit numbers as text in JSON."""
+    return int(value) if isinstance(value, str) and value.lstrip("-").isdigit() else value

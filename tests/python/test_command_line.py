@@ -85,7 +85,9 @@ def test_ready_and_metrics(node):
 
 
 def test_the_start_report_and_bad_settings(fresh):
-    report = (fresh.folder / "node.log").read_text()
+    log = fresh.folder / "node.log"
+    wait_for("the report", lambda: "is ready" in log.read_text() and "shards" in log.read_text(), 5)
+    report = log.read_text()
     for port in fresh.ports.values():
         assert str(port) in report
     assert "shards" in report and str(fresh.folder) in report

@@ -3,8 +3,6 @@ import hashlib
 import json
 import time
 
-import chdb
-import duckdb
 import pyarrow.compute as pc
 import pytest
 from confluent_kafka import Consumer, Producer
@@ -16,7 +14,7 @@ from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 import flights
-from engines import duck
+from engines import clickhouse, duck, folder, number
 
 PARTITIONS = 4
 KINDS = ["avro", "protobuf", "json"]
@@ -101,10 +99,8 @@ def test_duckdb_agrees(node, sent, data):
 
 def test_clickhouse_agrees(node, sent, data):
     _, topic, _ = sent
-    location = node.catalog().load_table(f"topics.{topic}").location().removeprefix("file://")
-    answer = chdb.query(flights.query(f"icebergLocal('{location}/')"), "JSONEachRow")
-    row = {k: int(v) if isinstance(v, str) and v.lstrip("-").isdigit() else v for k, v in json.loads(str(answer)).items()}
-    flights.compare(row, data[1])
+    row = clickhouse(flights.query(folder(node, topic)))[0]
+    flights.compare({name: number(value) for name, value in row.items()}, data[1])
 
 
 def test_pyiceberg_agrees(node, sent, data):

@@ -43,7 +43,7 @@ def consumer(node, group=None, **config):
 def take(reader, count, seconds=60):
     records, end = [], time.monotonic() + seconds
     while len(records) < count and time.monotonic() < end:
-        for record in reader.consume(500, 0.5):
+        for record in reader.consume(min(500, count - len(records)), 0.5):
             if record.error():
                 raise KafkaException(record.error())
             records.append(record)

@@ -32,7 +32,8 @@ def test_tables_in_a_bucket_are_read_by_all(tmp_path, bucket):
     env = {**KEYS, "AWS_ENDPOINT_URL": bucket}
     with Node(tmp_path, env=env, object_store="s3://lake/one") as node:
         config = {"frazil.lake.mode": "key_value", "frazil.lake.lag.ms": "300"}
-        AdminClient({"bootstrap.servers": node.kafka}).create_topics([NewTopic("t", 2, 1, config=config)])["t"].result(20)
+        admin = AdminClient({"bootstrap.servers": node.kafka})
+        admin.create_topics([NewTopic("t", 2, 1, config=config)])["t"].result(20)
         producer = Producer({"bootstrap.servers": node.kafka})
         for i in range(500):
             producer.produce("t", str(i).encode())

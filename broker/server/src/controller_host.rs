@@ -46,7 +46,7 @@ impl<D: Driver> ControllerHost<D> {
         }
         let mut host = ControllerHost { driver, log, node, controller };
         if let Some(record) = host.controller.found(host.fresh()) {
-            host.write(&[record.clone()]).await?;
+            host.write(std::slice::from_ref(&record)).await?;
             host.controller.apply(&record);
         }
         host.check_shards()?;

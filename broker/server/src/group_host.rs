@@ -73,9 +73,10 @@ impl<D: Driver> Shard<D> {
         for effect in effects {
             match effect {
                 Effect::Reply(token, reply) => {
-                    let waiting = self.groups.waiting.borrow_mut().remove(&token);
                     // Whoever asked may have hung up.
-                    let _ = waiting.map(|waiting| waiting.try_send(reply));
+                    if let Some(waiting) = self.groups.waiting.borrow_mut().remove(&token) {
+                        let _ = waiting.try_send(reply);
+                    }
                 }
                 Effect::Persist { ticket, group, records } => self.persist(ticket, &group, &records),
             }

@@ -14,8 +14,8 @@ mod coordinator;
 pub use coordinator::{Coordinator, Effect, GroupSettings, Ticket, Token};
 pub use record::GroupRecord;
 pub use request::{
-    Commit, CommitOffset, Described, DescribedMember, Join, Joined, JoinedMember, Leave, LeaveMember, Listed, Offsets,
-    Reply, Request, Sync, Synced,
+    Commit, CommitOffset, Committed, Described, DescribedMember, Join, Joined, JoinedMember, Leave, LeaveMember,
+    Listed, Offsets, Reply, Request, Sync, Synced,
 };
 
 #[cfg(test)]

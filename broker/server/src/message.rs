@@ -40,9 +40,9 @@ pub enum ShardMessage {
         questions: Vec<(PartitionId, Question)>,
         reply: Reply<Vec<Result<Facts, Fault>>>,
     },
-    /// Deletes the records below an offset (-1: all); answers the new log start.
+    /// Answers the new log starts, once they are durable.
     Trim {
-        trims: Vec<(PartitionId, Offset)>,
+        trims: Vec<Trim>,
         reply: Reply<Vec<Result<Offset, Fault>>>,
     },
     /// The lake has come this far.
@@ -126,6 +126,15 @@ pub struct Want {
     pub bytes_max: usize,
     /// Only what no open transaction can still undo.
     pub stable_only: bool,
+}
+
+/// Deletes the records of a partition below an offset; -1 stands for the high watermark.
+#[derive(Debug, Clone, Copy)]
+pub struct Trim {
+    pub partition: PartitionId,
+    pub below: Offset,
+    /// Records that the topic's table does not have yet are kept.
+    pub is_table: bool,
 }
 
 #[derive(Debug, Clone)]

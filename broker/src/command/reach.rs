@@ -14,16 +14,16 @@ use crate::output::Format;
 #[derive(Debug, Clone, Args)]
 pub struct Reach {
     /// The node's Kafka listener
-    #[arg(long, env = "FRAZIL_KAFKA_ADDR", default_value = "127.0.0.1:9092", value_name = "HOST:PORT")]
+    #[arg(long, global = true, env = "FRAZIL_KAFKA_ADDR", default_value = "127.0.0.1:9092", value_name = "HOST:PORT")]
     pub kafka_addr: SocketAddr,
     /// The node's schema registry
-    #[arg(long, env = "FRAZIL_REGISTRY_ADDR", default_value = "127.0.0.1:8081", value_name = "HOST:PORT")]
+    #[arg(long, global = true, env = "FRAZIL_REGISTRY_ADDR", default_value = "127.0.0.1:8081", value_name = "HOST:PORT")]
     pub registry_addr: SocketAddr,
     /// The node's admin listener
-    #[arg(long, env = "FRAZIL_ADMIN_ADDR", default_value = "127.0.0.1:9644", value_name = "HOST:PORT")]
+    #[arg(long, global = true, env = "FRAZIL_ADMIN_ADDR", default_value = "127.0.0.1:9644", value_name = "HOST:PORT")]
     pub admin_addr: SocketAddr,
     /// A table for people, or JSON for scripts
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t)]
     pub format: Format,
 }
 

@@ -3,12 +3,18 @@
 //! Shards listen with SO_REUSEPORT, where a second broker on the same port would start without a word: so the
 //! port is bound once without it first.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
 use super::Addresses;
 use crate::settings::Settings;
+
+const WAIT_FOR_PREDECESSOR: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(20);
 
 pub struct Listeners {
     pub registry: TcpListener,
@@ -33,6 +39,15 @@ impl Listeners {
     }
 }
 
+/// A node that was killed a moment ago may still hold its ports: the kernel takes io_uring down behind its back.
 fn bind(name: &str, addr: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(addr).with_context(|| format!("{name} = {addr}: the address cannot be listened on"))
+    let give_up = Instant::now() + WAIT_FOR_PREDECESSOR;
+    loop {
+        match TcpListener::bind(addr) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < give_up => sleep(PAUSE),
+            bound => {
+                return bound.with_context(|| format!("{name} = {addr}: the address cannot be listened on"));
+            }
+        }
+    }
 }

@@ -51,8 +51,11 @@ pub fn parquet(rows: &RecordBatch) -> Result<Written> {
     let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties.build())).map_err(failed)?;
     writer.write(rows).map_err(failed)?;
     let metadata = writer.close().map_err(failed)?;
-    let bytes = Bytes::from(bytes);
-    Ok(Written { bytes, column_bytes: column_bytes(&metadata), split_offsets: split_offsets(&metadata) })
+    Ok(Written {
+        bytes: Bytes::from(bytes),
+        column_bytes: column_bytes(&metadata),
+        split_offsets: split_offsets(&metadata),
+    })
 }
 
 /// Gives each leaf below `array` a dictionary where that pays.

@@ -154,7 +154,7 @@ fn counts_and_bounds_are_exact_at_every_level() {
     assert_eq!(bounds("d"), some(Datum::date(-1), Datum::date(2)));
     assert_eq!((counts("p.x"), bounds("p.x")), ((3, 1), some(Datum::long(-5), Datum::long(7))));
     let upper = Datum::string("y");
-    assert_eq!((counts("p.q.y"), bounds("p.q.y")), ((3, 1), some(Datum::string("a much longer t"), upper)));
+    assert_eq!((counts("p.q.y"), bounds("p.q.y")), ((3, 1), some(Datum::string("a much longer te"), upper)));
     assert_eq!((counts("l.element.z"), bounds("l.element.z")), ((3, 2), (None, None)));
     assert_eq!(counts("m.key"), (1, 0));
     assert_eq!(counts("m.value.element"), (2, 1));

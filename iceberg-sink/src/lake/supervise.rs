@@ -1,10 +1,10 @@
 //! Which topics have a worker?
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{LakeMode, TopicName};
+use model::{LakeMode, TopicId, TopicName};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -49,11 +49,15 @@ struct Running {
 /// Keeps one worker per topic that has a table, and drops the tables of topics that are gone, until it is stopped.
 pub async fn run(context: Arc<Context>, mut stop: watch::Receiver<bool>) {
     let mut running: HashMap<TopicName, Running> = HashMap::new();
+    let mut known: HashSet<TopicId> = HashSet::new();
     // At the start tables may be left of topics that were deleted while we were not there.
     let mut sweeping = true;
     loop {
         let topics = context.source.topics();
-        sweeping |= match_workers(&context, &topics, &mut running).await;
+        match_workers(&context, &topics, &mut running).await;
+        let now: HashSet<TopicId> = topics.iter().map(|topic| topic.id).collect();
+        sweeping |= !known.is_subset(&now);
+        known = now;
         if sweeping {
             match sweep(&context, &topics).await {
                 Ok(()) => sweeping = false,
@@ -70,20 +74,14 @@ pub async fn run(context: Arc<Context>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Starts, restarts and ends workers; `true`: a topic is gone.
-async fn match_workers(
-    context: &Arc<Context>,
-    topics: &[LakeTopic],
-    running: &mut HashMap<TopicName, Running>,
-) -> bool {
-    let mut gone = false;
+/// Starts, restarts and ends workers.
+async fn match_workers(context: &Arc<Context>, topics: &[LakeTopic], running: &mut HashMap<TopicName, Running>) {
     let wanted: HashMap<&TopicName, &LakeTopic> =
         topics.iter().filter(|t| t.settings.lake_mode() != LakeMode::Off).map(|t| (&t.name, t)).collect();
     let outdated: Vec<TopicName> =
         running.iter().filter(|(name, r)| wanted.get(name) != Some(&&r.topic)).map(|(name, _)| name.clone()).collect();
     for name in outdated {
         if let Some(worker) = running.remove(&name) {
-            gone |= !topics.iter().any(|topic| topic.id == worker.topic.id);
             end(worker).await;
         }
         if !wanted.contains_key(&name) {
@@ -97,7 +95,6 @@ async fn match_workers(
             Running { topic: topic.clone(), stop, task: tokio::spawn(worker.run(stopped)) }
         });
     }
-    gone
 }
 
 async fn end(worker: Running) {

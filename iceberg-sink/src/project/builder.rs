@@ -84,7 +84,7 @@ impl Builder {
     }
 
     /// Rows that are complete.
-    pub fn len(&self) -> usize {
+    pub fn rows(&self) -> usize {
         self.valid.len()
     }
 
@@ -224,7 +224,7 @@ impl Builder {
     pub fn close_struct(&mut self) {
         let Data::Struct(children) = &self.data else { unreachable!("only structs are closed as such") };
         let len = self.valid.len() + 1;
-        assert!(children.iter().all(|child| child.len() == len), "every child of a struct has a value in every row");
+        assert!(children.iter().all(|child| child.rows() == len), "every child of a struct has a value in every row");
         self.valid.append(true);
     }
 
@@ -246,10 +246,10 @@ impl Builder {
 
     pub fn close_list(&mut self) -> Put {
         match &mut self.data {
-            Data::List(offsets, element) => offsets.push(end(element.len())?),
+            Data::List(offsets, element) => offsets.push(end(element.rows())?),
             Data::Map(offsets, entry) => {
-                assert_eq!(entry[0].len(), entry[1].len(), "every key of a map has a value");
-                offsets.push(end(entry[0].len())?);
+                assert_eq!(entry[0].rows(), entry[1].rows(), "every key of a map has a value");
+                offsets.push(end(entry[0].rows())?);
             }
             _ => unreachable!("only lists and maps are closed as such"),
         }

@@ -67,7 +67,7 @@ impl Ids {
         Ids(last)
     }
 
-    pub fn next(&mut self) -> i32 {
+    fn fresh(&mut self) -> i32 {
         self.0 += 1;
         self.0
     }
@@ -79,7 +79,7 @@ impl Ids {
     }
 
     fn fields(&mut self, fields: &[(String, Kind, bool)]) -> Vec<NestedFieldRef> {
-        let ids: Vec<i32> = fields.iter().map(|_| self.next()).collect();
+        let ids: Vec<i32> = fields.iter().map(|_| self.fresh()).collect();
         let with_ids = fields.iter().zip(ids);
         with_ids
             .map(|((name, kind, required), id)| Arc::new(NestedField::new(id, name, self.kind(kind), *required)))
@@ -91,13 +91,13 @@ impl Ids {
             Kind::Scalar(primitive) => Type::Primitive(primitive.clone()),
             Kind::Struct(columns) => Type::Struct(StructType::new(self.columns(columns))),
             Kind::List(element) => {
-                let id = self.next();
+                let id = self.fresh();
                 let element = self.kind(element);
                 Type::List(ListType::new(Arc::new(NestedField::list_element(id, element, false))))
             }
             Kind::Map(key, value) => {
-                let key = NestedField::map_key_element(self.next(), Type::Primitive(key.clone()));
-                let id = self.next();
+                let key = NestedField::map_key_element(self.fresh(), Type::Primitive(key.clone()));
+                let id = self.fresh();
                 let value = self.kind(value);
                 let value = NestedField::map_value_element(id, value, false);
                 Type::Map(MapType::new(Arc::new(key), Arc::new(value)))

@@ -19,6 +19,9 @@ use serde_json::Value;
 use super::{ParseError, Parsed, Reference, Schema};
 use tree::{Definition, Tree};
 
+/// The namespace of types without one, in `AvroSchema::root` and `names`, where `apache_avro` needs one.
+const NO_NAMESPACE: &str = "_";
+
 /// An Avro schema, complete: what it refers to is part of it.
 #[derive(Debug)]
 pub struct AvroSchema {
@@ -42,8 +45,12 @@ impl AvroSchema {
             closure_bytes += avro.closure_bytes;
         }
         let tree = read::read(&value, &foreign)?;
-        let complete = render::complete(&tree)?;
-        let root = apache_avro::Schema::parse(&complete)
+        // Within a namespace apache_avro cannot name a type that has none: then those without get a stand-in.
+        let root = apache_avro::Schema::parse(&render::complete(&tree, "")?)
+            .or_else(|error| match render::complete(&tree, NO_NAMESPACE) {
+                Ok(complete) if tree.has_bare_names() => apache_avro::Schema::parse(&complete),
+                _ => Err(error),
+            })
             .map_err(|error| ParseError::new(format!("Avro cannot use this schema: {error}")))?;
         let root = with_defaults(root, &tree);
         let mut names = HashMap::new();
@@ -90,7 +97,8 @@ fn with_defaults(schema: apache_avro::Schema, tree: &Tree) -> apache_avro::Schem
     match schema {
         Record(mut record) => {
             let name = record.name.fullname(None);
-            let definition = tree.definitions.get(&name);
+            let bare = name.strip_prefix(NO_NAMESPACE).and_then(|rest| rest.strip_prefix('.')).unwrap_or(&name);
+            let definition = tree.definitions.get(bare);
             for field in &mut record.fields {
                 let null = std::mem::replace(&mut field.schema, apache_avro::Schema::Null);
                 field.schema = with_defaults(null, tree);

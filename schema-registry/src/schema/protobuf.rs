@@ -8,6 +8,7 @@ mod option;
 mod print;
 #[cfg(test)]
 mod tests;
+mod wellformed;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +46,9 @@ impl ProtobufSchema {
             }
         };
         guard::check_descriptor(&file.descriptor)?;
+        if given.is_none() {
+            wellformed::check(&file.descriptor)?;
+        }
         let pool = link(&root, file, imports)?;
         let file = pool.get_file_by_name(&root);
         let file = file.ok_or_else(|| ParseError::new("the Protobuf schema vanished while it was linked"))?;

@@ -147,7 +147,76 @@ fn deep_but_allowed_texts_fit_on_a_small_stack() {
     });
 }
 
+/// One valid text of each language that uses much of it.
+const SEEDS: [(SchemaType, &str); 3] = [
+    (
+        SchemaType::Avro,
+        r#"{"type":"record","name":"n.R","aliases":["x"],"fields":[{"name":"a","type":{"type":"enum","name":"E","symbols":["A","B"],"default":"A"},"default":"A"},{"name":"f","type":{"type":"fixed","name":"F","size":12,"logicalType":"duration"}},{"name":"u","type":["null","R",{"type":"map","values":"F"}],"default":null},{"name":"d","type":{"type":"bytes","logicalType":"decimal","precision":4,"scale":2},"default":"\u0001"}]}"#,
+    ),
+    (
+        SchemaType::Json,
+        r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","$id":"https://x.y/z","$defs":{"a":{"$anchor":"q","type":["string","null"],"pattern":"^a(?=b)"}},"type":"object","properties":{"a":{"$ref":"#/$defs/a"},"b":{"$ref":"#q"},"c":{"$dynamicRef":"#"},"d":{"oneOf":[{"const":1},{"enum":[1,2]}],"multipleOf":0.1}},"patternProperties":{"^x":{"items":{"$ref":"#"}}},"if":{"minProperties":1},"then":{"dependentSchemas":{"a":{"maxProperties":3}}}}"##,
+    ),
+    (
+        SchemaType::Protobuf,
+        r#"syntax = "proto2"; package p; import "confluent/meta.proto"; message A { option (confluent.message_meta) = { doc: "x", tags: ["a"] }; required string a = 1 [default = "x"]; optional group G = 5 { optional int32 x = 1; } map<string, E> m = 7; oneof o { int32 q = 8; A r = 9; } extensions 100 to 199; reserved 20 to 30; message B { } } enum E { option allow_alias = true; ONE = 1; TWO = 1; } extend A { optional int32 more = 100; } service S { rpc X (A) returns (stream A.B); }"#,
+    ),
+];
+
+/// Cuts a piece out, or repeats one elsewhere.
+fn mutated(bytes: &mut Vec<u8>, edits: &[(usize, usize, usize, bool)]) {
+    for (from, length, to, cut) in edits {
+        let from = from % (bytes.len() + 1);
+        let piece = bytes[from..bytes.len().min(from + length)].to_vec();
+        if *cut {
+            bytes.drain(from..from + piece.len());
+        } else {
+            let to = to % (bytes.len() + 1);
+            bytes.splice(to..to, piece);
+        }
+    }
+}
+
+/// What is accepted must print as something that is accepted too: the log is read back.
+fn survives(schema_type: SchemaType, text: &str) {
+    let Ok(schema) = parse(schema_type, text) else { return };
+    let _ = (schema.record_name(&[0]), schema.record_name(&[1, 0]));
+    let again = parse(schema_type, &schema.text).unwrap_or_else(|error| panic!("{error}: {}", schema.text));
+    assert_eq!(again.identity(), schema.identity(), "{text}");
+    let normalized = schema.normalized();
+    parse(schema_type, &normalized).unwrap_or_else(|error| panic!("{error}: {normalized}"));
+}
+
 proptest::proptest! {
+    #[test]
+    fn mutated_texts_never_panic(
+        seed in 0usize..3,
+        edits in proptest::collection::vec((0usize..5000, 0usize..20, 0usize..5000, proptest::bool::ANY), 1..4),
+    ) {
+        let (schema_type, text) = SEEDS[seed];
+        let mut bytes = text.as_bytes().to_vec();
+        mutated(&mut bytes, &edits);
+        survives(schema_type, &String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn mutated_descriptors_never_panic(
+        edits in proptest::collection::vec((0usize..5000, 0usize..12, 0usize..5000, proptest::bool::ANY), 0..2),
+        flips in proptest::collection::vec((0usize..5000, 0u8..8), 0..3),
+    ) {
+        let schema = parse(SchemaType::Protobuf, SEEDS[2].1).expect("valid");
+        let Parsed::Protobuf(protobuf) = &schema.parsed else { panic!("Protobuf") };
+        let mut bytes = base64::decode(&protobuf.serialized()).expect("base64");
+        mutated(&mut bytes, &edits);
+        for (at, bit) in flips {
+            let at = at % bytes.len().max(1);
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= 1 << bit;
+            }
+        }
+        survives(SchemaType::Protobuf, &base64::encode(&bytes));
+    }
+
     #[test]
     fn random_texts_never_panic(text in "\\PC{0,80}", kind in 0usize..3) {
         let _ = parse(SchemaType::ALL[kind], &text);

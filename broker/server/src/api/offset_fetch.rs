@@ -12,7 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 use runtime::Driver;
 
 use super::{Call, Handled};
-use crate::groups::{Offsets, Reply, Request};
+use crate::groups::{Committed, Offsets, Reply, Request};
 use crate::shard::Shard;
 
 /// Several groups in one request from this version on (KIP-709).
@@ -21,7 +21,7 @@ const GROUPS_SINCE: i16 = 8;
 const ERROR_SINCE: i16 = 2;
 
 type Place = (String, i32);
-type Answers = BTreeMap<String, Vec<(i32, Option<(i64, i32, String)>)>>;
+type Answers = BTreeMap<String, Vec<(i32, Option<Committed>)>>;
 
 pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
     let request: OffsetFetchRequest = call.decode()?;

@@ -143,9 +143,12 @@ pub struct Synced {
     pub assignment: Bytes,
 }
 
+/// An offset that was committed, with the leader epoch and the metadata that came along.
+pub type Committed = (i64, i32, String);
+
 /// `None` for a place without an offset.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Offsets(pub Vec<(Place, Option<(i64, i32, String)>)>);
+pub struct Offsets(pub Vec<(Place, Option<Committed>)>);
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Described {

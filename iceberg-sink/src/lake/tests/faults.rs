@@ -16,7 +16,7 @@ fn produce(source: &Memory, step: u8) -> (i64, i64) {
         0 => source.append("t", 1, &[(None, Some(garbage()))]),
         _ => source.append("t", 1, &[(None, Some(&good))]),
     }
-    if step % 3 == 0 { (2, 1) } else { (3, 0) }
+    if step.is_multiple_of(3) { (2, 1) } else { (3, 0) }
 }
 
 async fn survives(skip: u64, every: u64, fault: Fault) {

@@ -38,8 +38,8 @@ fn values_of_all_types_become_rows() {
     let uuid = uuid::Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
     let fixed_uuid = r#"{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}"#;
     let decimal = r#"{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}"#;
-    let decimals = [vec![0x01, 0x00], vec![0xff], vec![0xff, 0xff, 0x7f], vec![]]
-        .map(|bytes| Value::Decimal(Decimal::from(bytes)));
+    let decimals =
+        [vec![0x01, 0x00], vec![0xff], vec![0xff, 0xff, 0x7f]].map(|bytes| Value::Decimal(Decimal::from(bytes)));
     let duration = Duration::new(Months::new(1), Days::new(2), Millis::new(u32::MAX));
     let rows: Vec<(&str, Vec<Value>, Vec<&str>)> = vec![
         (r#""boolean""#, vec![Value::Boolean(true), Value::Boolean(false)], vec!["true", "false"]),
@@ -51,7 +51,7 @@ fn values_of_all_types_become_rows() {
         (r#""string""#, vec![Value::String("ß".into()), Value::String(String::new())], vec![r#""ß""#, r#""""#]),
         (r#"{"type":"fixed","name":"F","size":2}"#, vec![Value::Fixed(2, vec![1, 2])], vec![r#""0102""#]),
         (r#"{"type":"enum","name":"E","symbols":["A","B"]}"#, vec![Value::Enum(1, "B".into())], vec![r#""B""#]),
-        (decimal, decimals.into(), vec!["2.56", "-0.01", "-1.29", "0.00"]),
+        (decimal, decimals.into(), vec!["2.56", "-0.01", "-1.29"]),
         (
             r#"{"type":"string","logicalType":"uuid"}"#,
             vec![Value::Uuid(uuid)],
@@ -159,6 +159,23 @@ fn broken_scalars_are_refused() {
         let (pushed, _) = project(&schema, &[payload]);
         let Pushed::Dead(cause) = &pushed[0] else { panic!("{kind}: {pushed:?}") };
         assert!(cause.ends_with(wanted), "{kind}: {cause}");
+    }
+}
+
+#[test]
+fn decimals_of_any_length_are_read() {
+    let decimal = r#"{"name":"f","type":{"type":"bytes","logicalType":"decimal","precision":38,"scale":1}}"#;
+    let long = |byte: u8| [&[40], &[byte; 19][..], &[0x81]].concat();
+    let rows: [(&[u8], Option<&str>); 5] = [
+        (&[0], Some(r#"{"f":0.0}"#)),
+        (&long(0xff), Some(r#"{"f":-12.7}"#)),
+        (&long(0), Some(r#"{"f":12.9}"#)),
+        (&long(1), None),
+        (&[&[32], &[0x7f; 16][..]].concat(), None),
+    ];
+    for (payload, wanted) in rows {
+        let (pushed, lines) = project(&record(decimal), &[payload]);
+        assert_eq!(lines.first().map(String::as_str), wanted, "{pushed:?}");
     }
 }
 

@@ -52,7 +52,7 @@ fn a_taken_column_starts_anew() {
         let mut column = builder(kind.clone());
         column.null();
         assert_eq!(column.take().unwrap().len(), 1, "{kind}");
-        assert_eq!(column.len(), 0);
+        assert_eq!(column.rows(), 0);
         column.null();
         column.null();
         let array = column.take().unwrap();

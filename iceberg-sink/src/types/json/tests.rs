@@ -9,7 +9,7 @@ use crate::types::{Root, columns};
 
 fn object(property: &str) -> String {
     format!(
-        r##"{{"type":"object","definitions":{{"P":{{"type":"object","properties":{{"x":{{"type":"integer"}}}}}},
+        r##"{{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","definitions":{{"P":{{"type":"object","properties":{{"x":{{"type":"integer"}}}}}},
         "Tree":{{"type":"object","properties":{{"sub":{{"type":"array","items":{{"$ref":"#/definitions/Tree"}}}}}}}},
         "a b":{{"$anchor":"here","type":"string"}}}},
         "properties":{{"f":{property}}},"additionalProperties":false}}"##
@@ -70,7 +70,7 @@ fn what_has_no_column_is_refused_with_its_path() {
         (r#"{"type":"null"}"#, "field 'f': only null"),
         (r#"{"type":["string","integer"]}"#, "field 'f': a value of several types (string, integer)"),
         (r#"{"type":"array"}"#, "field 'f': an array needs 'items'"),
-        (r#"{"type":"array","items":[{"type":"string"}]}"#, "field 'f': 'items' lists one schema per position"),
+        (r#"{"type":"array","prefixItems":[{"type":"string"}]}"#, "field 'f': 'prefixItems' can change"),
         (r#"{"type":"array","items":{"type":"object"}}"#, "field 'f[]': an object needs 'properties'"),
         (r#"{"type":"object","additionalProperties":true}"#, "field 'f': an object needs 'properties'"),
         (r#"{"properties":{"a":{"type":"string"}},"additionalProperties":true}"#, "field 'f': an object with 'prop"),
@@ -87,6 +87,10 @@ fn what_has_no_column_is_refused_with_its_path() {
     }
     for (root, start) in [
         (r#"{"type":"array","items":{"type":"string"}}"#, "the root of a JSON Schema must be an object"),
+        (
+            r#"{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"f":{"items":[{"type":"string"}]}}}"#,
+            "field 'f': 'items' lists one schema per position",
+        ),
         (r#"{"properties":{"kafka_headers":{"type":"string"}}}"#, "field 'kafka_headers': this name"),
         (r#"{"properties":{"a":{"type":"string"},"A":{"type":"string"}}}"#, "field 'A': differs from field 'a'"),
         (r#"{"properties":{"":{"type":"string"}}}"#, "a field without a name"),

@@ -45,7 +45,7 @@ fn columns_are_added_and_widened_and_removed_ones_stay() {
     let wanted = [scalar("new", Text), scalar("d", decimal(11, 2)), scalar("f", Double), scalar("a", Long)];
     // Ids 1 to 6 are coordinates, 7 to 10 these columns, 11 to 13 the parts of kafka_headers.
     let wanted = merged(&have, &wanted).unwrap().unwrap();
-    assert_eq!(wanted, "7:a:long 8:gone:string 9:f:double 10:d:decimal(11,2) 14:new:string");
+    assert_eq!(wanted, "7:a:long 8:gone:string 9:f:double 10:d:decimal(11, 2) 14:new:string");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn what_does_not_fit_is_a_conflict_with_its_path() {
     let rows = [
         (scalar("a", Int), scalar("a", Text), "field 'a': is of type int in the table and string in the schema"),
         (scalar("a", Long), scalar("a", Double), "field 'a': is of type long in the table and double"),
-        (scalar("a", decimal(9, 2)), scalar("a", decimal(9, 3)), "field 'a': is of type decimal(9,2)"),
+        (scalar("a", decimal(9, 2)), scalar("a", decimal(9, 3)), "field 'a': is of type decimal(9, 2)"),
         (s(Kind::Scalar(Int)), s(Kind::Scalar(Text)), "field 's.x': is of type int"),
         (s(list(Kind::Scalar(Int))), s(list(Kind::Scalar(Text))), "field 's.x[]': is of type int"),
         (s(list(Kind::Scalar(Int))), s(Kind::Scalar(Int)), "field 's.x': is a list in the table and of type int"),

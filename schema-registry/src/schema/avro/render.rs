@@ -10,19 +10,20 @@ use super::tree::{Definition, Field, Kind, Node, Tree, namespace, short_name};
 
 /// As Avro's Java tools print it; types of references stay names.
 pub(super) fn own(tree: &Tree) -> Value {
-    let mut render = Render { tree, style: Style::Own, seen: HashSet::new(), too_deep: false };
+    let mut render = Render { tree, style: Style::Own, seen: HashSet::new(), too_deep: false, stand_in: "" };
     render.node(&tree.root, "", 0)
 }
 
 /// The same with full names everywhere and sorted attributes of tools.
 pub(super) fn normalized(tree: &Tree) -> Value {
-    let mut render = Render { tree, style: Style::Normalized, seen: HashSet::new(), too_deep: false };
+    let mut render = Render { tree, style: Style::Normalized, seen: HashSet::new(), too_deep: false, stand_in: "" };
     render.node(&tree.root, "", 0)
 }
 
-/// With the types of references defined inside, and without what `apache_avro` stumbles over.
-pub(super) fn complete(tree: &Tree) -> Result<Value, ParseError> {
-    let mut render = Render { tree, style: Style::Complete, seen: HashSet::new(), too_deep: false };
+/// With the types of references defined inside, and without what `apache_avro` stumbles over. Types without a
+/// namespace get `stand_in`.
+pub(super) fn complete(tree: &Tree, stand_in: &'static str) -> Result<Value, ParseError> {
+    let mut render = Render { tree, style: Style::Complete, seen: HashSet::new(), too_deep: false, stand_in };
     let value = render.node(&tree.root, "", 0);
     if render.too_deep {
         return Err(ParseError::new(format!(
@@ -45,6 +46,7 @@ struct Render<'a> {
     style: Style,
     seen: HashSet<String>,
     too_deep: bool,
+    stand_in: &'static str,
 }
 
 impl Render<'_> {
@@ -84,7 +86,11 @@ impl Render<'_> {
         if by_name {
             let short = self.style == Style::Own && namespace(name) == space;
             // A bare name inside a namespace would be looked up there first; a leading dot is no Avro.
-            return if short { short_name(name).into() } else { name.into() };
+            return match (short, namespace(name).is_empty() && !self.stand_in.is_empty()) {
+                (true, _) => short_name(name).into(),
+                (_, true) => format!("{}.{name}", self.stand_in).into(),
+                _ => name.into(),
+            };
         }
         match self.tree.definitions.get(name) {
             Some(definition) => self.definition(&definition.clone(), space, depth),
@@ -112,7 +118,8 @@ impl Render<'_> {
             _ => {
                 object.insert("name".into(), short_name(&full).into());
                 if own_space != space || self.style == Style::Complete {
-                    object.insert("namespace".into(), own_space.into());
+                    let shown = if own_space.is_empty() { self.stand_in } else { own_space };
+                    object.insert("namespace".into(), shown.into());
                 }
             }
         }

@@ -111,3 +111,20 @@ fn logical_types_of_fixed_can_be_used_twice() {
     assert!(matches!(record.fields[6].schema, apache_avro::Schema::Int), "a logical type belongs to the type");
     apache_avro::schema::ResolvedSchema::try_from(root).expect("complete");
 }
+
+#[test]
+fn types_without_a_namespace_inside_one() {
+    let inner = Arc::new(parse(SchemaType::Avro, r#"{"type":"fixed","name":"Inner","size":2}"#).expect("valid"));
+    let text = r#"{"type":"record","name":"n.R","fields":[{"name":"a","type":"Inner"},{"name":"b","type":"Inner","default":"xy"}]}"#;
+    let schema = Schema::parse(SchemaType::Avro, text, &[reference("Inner", &inner)]).expect("valid");
+    apache_avro::schema::ResolvedSchema::try_from(&avro(&schema).root).expect("complete");
+    let apache_avro::Schema::Record(record) = &avro(&schema).root else { panic!("a record") };
+    assert!(record.fields[1].default.is_some());
+    assert_eq!(schema.record_name(&[]).as_deref(), Some("n.R"));
+    let bare = r#"{"type":"record","name":"B","fields":[{"name":"a","type":{"type":"record","name":"n.R","fields":[{"name":"b","type":["null","B"]}]}}]}"#;
+    let schema = parse(SchemaType::Avro, bare).expect("valid");
+    assert_eq!(
+        schema.text,
+        r#"{"type":"record","name":"B","fields":[{"name":"a","type":{"type":"record","name":"R","namespace":"n","fields":[{"name":"b","type":["null","B"]}]}}]}"#
+    );
+}

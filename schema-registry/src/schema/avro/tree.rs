@@ -106,6 +106,13 @@ pub struct Fixed {
     pub props: Map<String, Value>,
 }
 
+impl Tree {
+    /// Is there a type without a namespace?
+    pub fn has_bare_names(&self) -> bool {
+        self.definitions.keys().any(|name| namespace(name).is_empty())
+    }
+}
+
 impl Record {
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)

@@ -21,6 +21,9 @@ pub(super) fn check_text(text: &str) -> Result<(), ParseError> {
             b'#' => at = end_of(bytes, at, b"\n"),
             b'/' if bytes.get(at) == Some(&b'*') => at = end_of(bytes, at + 1, b"*/"),
             quote @ (b'"' | b'\'') => at = end_of_text(bytes, at, *quote),
+            b'0' if is_odd_octal(bytes, at - 1) => {
+                return Err(ParseError::new("a number that starts with 0 is octal, and has no digits 8 and 9"));
+            }
             b'{' | b'[' | b'(' | b'<' => depth += 1,
             b'}' | b']' | b')' | b'>' => depth = depth.saturating_sub(1),
             _ => {}
@@ -30,6 +33,14 @@ pub(super) fn check_text(text: &str) -> Result<(), ParseError> {
         }
     }
     Ok(())
+}
+
+/// Does a number start here that looks octal and is not? The parser does not survive it.
+fn is_odd_octal(bytes: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).map(|before| bytes[before]);
+    let inside = before.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'));
+    let digits = bytes[at..].iter().take_while(|byte| byte.is_ascii_digit());
+    !inside && digits.clone().count() > 1 && { digits }.any(|digit| matches!(digit, b'8' | b'9'))
 }
 
 fn end_of(bytes: &[u8], from: usize, end: &[u8]) -> usize {

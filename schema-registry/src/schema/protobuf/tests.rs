@@ -122,3 +122,52 @@ fn brackets_in_comments_and_texts_do_not_count() {
     );
     parse(SchemaType::Protobuf, &text).expect("valid");
 }
+
+#[test]
+fn damaged_descriptors_are_refused() {
+    use prost::Message;
+    use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, MessageOptions};
+    let field = |number: i32| FieldDescriptorProto {
+        name: Some("a".into()),
+        number: Some(number),
+        r#type: Some(5),
+        label: Some(1),
+        ..Default::default()
+    };
+    let message = |fields: Vec<FieldDescriptorProto>| DescriptorProto {
+        name: Some("A".into()),
+        field: fields,
+        ..Default::default()
+    };
+    let parsed = |message: DescriptorProto| {
+        let file = FileDescriptorProto { message_type: vec![message], ..Default::default() };
+        parse(SchemaType::Protobuf, &crate::base64::encode(&file.encode_to_vec()))
+    };
+    parsed(message(vec![field(1)])).expect("valid");
+    let entry = DescriptorProto {
+        options: Some(MessageOptions { map_entry: Some(true), ..Default::default() }),
+        ..message(vec![field(1)])
+    };
+    let rows = [
+        ("no name", DescriptorProto::default()),
+        ("number", message(vec![field(0)])),
+        ("number", message(vec![field(536_870_912)])),
+        ("oneof", message(vec![FieldDescriptorProto { oneof_index: Some(3), ..field(1) }])),
+        ("no name", message(vec![FieldDescriptorProto { name: Some("a b".into()), ..field(1) }])),
+        ("no type", message(vec![FieldDescriptorProto { r#type: None, ..field(1) }])),
+        ("default", message(vec![FieldDescriptorProto { default_value: Some("1; }".into()), ..field(1) }])),
+        ("map entry", DescriptorProto { nested_type: vec![entry], ..message(vec![]) }),
+    ];
+    for (part, message) in rows {
+        let error = parsed(message).expect_err(part).to_string();
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+#[test]
+fn odd_octal_numbers_are_refused() {
+    for (text, valid) in [("0199", false), ("08", false), ("017", true), ("0", true), ("10", true), ("0x19", true)] {
+        let text = format!("message A {{ optional int32 a0189 = 1 [default = {text}]; }}");
+        assert_eq!(parse(SchemaType::Protobuf, &text).is_ok(), valid, "{text}");
+    }
+}

@@ -1,4 +1,6 @@
-//! How do tests start a node on the portable driver and talk to it?
+//! How do tests start a node and talk to it?
+//!
+//! On the portable driver, or with `FRAZIL_TEST_IO=uring` in the environment on io_uring.
 
 use std::future::Future;
 use std::io::{Read, Write};
@@ -14,7 +16,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use kafka_protocol::protocol::{Request, StrBytes};
 use model::NodeId;
-use runtime::{ShardOptions, ShardThread, start_shard_portable};
+use runtime::{ShardOptions, ShardThread, start_shard_portable, start_shard_uring};
 use server::{NodeConfig, NodeHandle, OpenGate, plan, run_shard};
 use wire::request::{self, Head};
 use wire::response;
@@ -28,11 +30,19 @@ pub struct TestNode {
 
 impl TestNode {
     pub fn start(dir: &Path, shards: u16) -> TestNode {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let (handle, seeds) = plan(config(dir, port, shards)).unwrap();
+        TestNode::start_with(config(dir, free_port(), shards))
+    }
+
+    pub fn start_with(config: NodeConfig) -> TestNode {
+        let (port, shards) = (config.advertised_port, config.shards);
+        let (handle, seeds) = plan(config).unwrap();
+        let uring = std::env::var("FRAZIL_TEST_IO").is_ok_and(|io| io == "uring");
         let start = |seed: server::ShardSeed| {
             let options = ShardOptions::new(seed.shard, None, usize::from(shards));
-            start_shard_portable(options, move |driver| run_shard(driver, seed)).unwrap()
+            match uring {
+                true => start_shard_uring(options, move |driver| run_shard(driver, seed)).unwrap(),
+                false => start_shard_portable(options, move |driver| run_shard(driver, seed)).unwrap(),
+            }
         };
         let threads = seeds.into_iter().map(start).collect();
         block_on(handle.ready()).unwrap();
@@ -52,6 +62,10 @@ impl TestNode {
             thread.join().unwrap();
         }
     }
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 pub fn config(dir: &Path, port: u16, shards: u16) -> NodeConfig {
