@@ -143,7 +143,7 @@ def test_cooperative_and_static_members(node):
 
 def test_offsets_by_time(node):
     name = topic()
-    admin = create(node, name)
+    admin = create(node, name, config={"retention.ms": "-1"})
     producer = Producer({"bootstrap.servers": node.kafka})
     for i in range(100):
         producer.produce(name, b"x", timestamp=1_700_000_000_000 + i * 1000)

@@ -40,6 +40,8 @@ pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
 pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Files of old segments that a shard keeps open for reading.
 pub const SEGMENTS_OPEN_MAX: usize = 64;
+/// How often a shard looks for records that retention drops; `log.retention.check.interval.ms` in Kafka is longer.
+pub const RETENTION_TICK_MS: u64 = 30_000;
 /// Recent frames kept in memory per shard.
 pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
