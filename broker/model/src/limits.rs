@@ -19,6 +19,8 @@ pub const DECODED_BYTES_FREE: usize = 1024 * 1024;
 pub const BATCH_BYTES_DEFAULT: usize = 1024 * 1024 + 12;
 /// A record batch whatever the topic says.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A request that is let in beside large ones.
+pub const SMALL_REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// What the records of one batch may unpack to.
 pub const UNPACKED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Errors of single records that a produce response lists.

@@ -13,7 +13,7 @@ use model::limits::{CONNECTIONS_PER_SHARD_MAX, MAILBOX_MESSAGES_MAX, REQUEST_BYT
 use model::{Error, PartitionId, Result, ShardId, Term};
 use runtime::{Driver, Instant, Listener, MailReceiver, TaskHandle};
 
-use crate::admission::Admission;
+use crate::admission::Admissions;
 use crate::api::ApiTable;
 use crate::checkers::Checkers;
 use crate::connection;
@@ -46,7 +46,7 @@ pub struct Shard<D: Driver> {
     pub watches: Rc<Watches>,
     pub producers: RefCell<Producers>,
     pub checkers: RefCell<Checkers>,
-    pub admission: Rc<Admission>,
+    pub admission: Admissions,
     pub apis: ApiTable<D>,
     pub groups: GroupHost,
     /// Producer ids that this shard may give out.
@@ -105,7 +105,7 @@ async fn start<D: Driver>(
         watches,
         producers: RefCell::new(producers),
         checkers: RefCell::default(),
-        admission: Admission::new(REQUEST_BYTES_IN_FLIGHT_MAX),
+        admission: Admissions::new(REQUEST_BYTES_IN_FLIGHT_MAX),
         apis: ApiTable::new(),
         groups: GroupHost::new(node.config.groups.clone()),
         producer_ids: RefCell::new(0..0),
