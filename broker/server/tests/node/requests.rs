@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, FetchRequest, ListOffsetsRequest, ProduceRequest, TopicName as WireName,
+    CreateTopicsRequest, DeleteRecordsRequest, FetchRequest, ListOffsetsRequest, ProduceRequest, TopicName as WireName,
 };
 use model::Offset;
 use wire::batch::{self, BatchBuilder, Compression};
@@ -84,4 +85,13 @@ pub fn list_offset(client: &mut Client, topic: &str, partition: i32, timestamp: 
     let found = response.topics.remove(0).partitions.remove(0);
     assert_eq!(found.error_code, 0);
     (found.offset, found.timestamp)
+}
+
+/// Deletes the records of partition 0 below an offset: error code and new log start.
+pub fn delete_records(client: &mut Client, topic: &str, offset: i64) -> (i16, i64) {
+    let partition = DeleteRecordsPartition::default().with_partition_index(0).with_offset(offset);
+    let topic = DeleteRecordsTopic::default().with_name(WireName(text(topic))).with_partitions(vec![partition]);
+    let request = DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(1_000);
+    let result = client.call(2, &request).topics.remove(0).partitions.remove(0);
+    (result.error_code, result.low_watermark)
 }

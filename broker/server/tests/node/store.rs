@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
-use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    DeleteRecordsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest, TopicName as WireName,
+    FetchRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest, TopicName as WireName,
 };
 use model::{Offset, TopicName, TopicSettings};
 use wire::batch::Compression;
 
-use crate::requests::{CODECS, batch_of, create, fetch, fetch_request, list_offset, placed, produce, produce_request};
+use crate::requests::{
+    CODECS, batch_of, create, delete_records, fetch, fetch_request, list_offset, placed, produce, produce_request,
+};
 use crate::support::{TestNode, block_on, config, text};
 
 #[test]
@@ -254,17 +255,12 @@ fn deleted_records_stay_deleted_but_a_table_keeps_what_it_needs() {
             produce(&mut client, topic, 0, batch_of(Compression::None, &["x"], None));
         }
     }
-    let mut trim = |topic: &str, offset| {
-        let partition = DeleteRecordsPartition::default().with_partition_index(0).with_offset(offset);
-        let topic = DeleteRecordsTopic::default().with_name(WireName(text(topic))).with_partitions(vec![partition]);
-        let request = DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(1_000);
-        let result = client.call(2, &request).topics.remove(0).partitions.remove(0);
-        (result.error_code, result.low_watermark)
-    };
+    let mut trim = |topic: &str, offset| delete_records(&mut client, topic, offset);
     assert_eq!(trim("trim", 2), (0, 2));
     assert_eq!(trim("trim", 9).0, ResponseError::OffsetOutOfRange.code());
     assert_eq!(trim("lake", -1), (0, 0));
     block_on(node.handle.lake_advanced("lake", 0, Offset(1), Offset(2))).unwrap();
+    block_on(node.handle.log_stats()).expect("the shards answer, and so have read what came before");
     assert_eq!(trim("lake", -1), (0, 1));
     assert_eq!(trim("trim", -1), (0, 3));
     node.stop();
