@@ -25,7 +25,7 @@ const IN_FLIGHT_DEFAULT: usize = 5;
 const IN_FLIGHT_MAX: usize = 1024;
 const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 const REQUESTS_BYTES_MAX: usize = 1024 * 1024 * 1024;
-const PREPARE_TIMEOUT: Duration = Duration::from_secs(60);
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(120);
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -163,8 +163,8 @@ struct Outcome {
 
 async fn drive(args: &Args) -> Result<Outcome> {
     let (pace, requests, partitions) = (args.pace()?, args.requests()?, args.partitions as i32);
-    let sockets = tokio::time::timeout(PREPARE_TIMEOUT, connect(args, partitions)).await;
-    let sockets = sockets.context("the broker did not answer within a minute")??;
+    let sockets = tokio::time::timeout(PREPARE_TIMEOUT, connect(args, partitions, &requests)).await;
+    let sockets = sockets.context("the broker was not ready within two minutes")??;
     let window = args.times.window();
     let mut running = JoinSet::new();
     for (hand, socket) in sockets.into_iter().enumerate() {
@@ -183,12 +183,13 @@ async fn drive(args: &Args) -> Result<Outcome> {
     Ok(Outcome { tally, window, broker_cpu_s, own_cpu_s })
 }
 
-/// All connections, before the clock starts.
-async fn connect(args: &Args, partitions: i32) -> Result<Vec<TcpStream>> {
+/// Makes the topic ready and opens all connections, before the clock starts.
+async fn connect(args: &Args, partitions: i32, requests: &[Bytes]) -> Result<Vec<TcpStream>> {
     if args.create {
         topic::create(&args.addr, &args.topic, partitions, &args.set).await?;
     }
     let addr = topic::leader(&args.addr, &args.topic, partitions).await?;
+    topic::ready(&addr, requests).await?;
     let mut sockets = Vec::with_capacity(args.connections);
     for _ in 0..args.connections {
         sockets.push(lane::connect(&addr).await?);

@@ -1,18 +1,20 @@
 //! Where does a topic's data go?
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse, MetadataRequest, MetadataResponse};
+use kafka_protocol::messages::{
+    CreateTopicsRequest, CreateTopicsResponse, MetadataRequest, MetadataResponse, ProduceResponse,
+};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wire::{frame, request, response};
 
-use crate::payload::{head, topic_name};
+use crate::payload::{PRODUCE, PRODUCE_VERSION, head, topic_name};
 
 // Versions without tagged fields, which brokers from Kafka 2.4 to this day speak: no handshake is needed.
 const METADATA: (i16, i16) = (3, 5);
@@ -20,7 +22,8 @@ const CREATE_TOPICS: (i16, i16) = (19, 4);
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 const CREATE_TIMEOUT_MS: i32 = 20_000;
 const LEADERS_WAIT: Duration = Duration::from_secs(30);
-const LEADERS_POLL: Duration = Duration::from_millis(100);
+const READY_WAIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(100);
 
 /// Creates a topic; that it exists already is an error, for its settings may be others.
 pub async fn create(addr: &str, name: &str, partitions: i32, settings: &[(String, String)]) -> Result<()> {
@@ -53,7 +56,7 @@ pub async fn leader(addr: &str, name: &str, partitions: i32) -> Result<String> {
             if let Some(addr) = leader_of_all(&answer, name, partitions)? {
                 return Ok(addr);
             }
-            tokio::time::sleep(LEADERS_POLL).await;
+            tokio::time::sleep(POLL).await;
         }
     };
     let waited = tokio::time::timeout(LEADERS_WAIT, found).await;
@@ -74,6 +77,24 @@ fn leader_of_all(answer: &MetadataResponse, name: &str, partitions: i32) -> Resu
     Ok(Some(format!("{}:{}", node.host, node.port)))
 }
 
+/// Waits until every partition takes a batch: a broker names leaders some time before they are ready. Each request is
+/// stored once.
+pub async fn ready(addr: &str, requests: &[Bytes]) -> Result<()> {
+    let mut asking = Asking::connect(addr).await?;
+    for (partition, request) in requests.iter().enumerate() {
+        let deadline = Instant::now() + READY_WAIT;
+        loop {
+            let code = asking.produce(request).await?;
+            if code == 0 {
+                break;
+            }
+            ensure!(Instant::now() < deadline, "partition {partition} refuses batches: error {code}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    Ok(())
+}
+
 /// A connection with one request at a time.
 struct Asking {
     socket: TcpStream,
@@ -91,6 +112,14 @@ impl Asking {
         self.socket.write_all(&frame).await?;
         let (_, answer) = response::decode(api_key, version, self.read().await?)?;
         Ok(answer)
+    }
+
+    /// Sends a whole request; answers the error code.
+    async fn produce(&mut self, request: &[u8]) -> Result<i16> {
+        self.socket.write_all(request).await?;
+        let (_, answer) = response::decode::<ProduceResponse>(PRODUCE, PRODUCE_VERSION, self.read().await?)?;
+        let result = answer.responses.first().and_then(|topic| topic.partition_responses.first());
+        Ok(result.context("the broker's answer names no partition")?.error_code)
     }
 
     async fn read(&mut self) -> Result<Bytes> {
