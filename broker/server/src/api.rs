@@ -111,8 +111,8 @@ macro_rules! table {
 
 table! {
     // Produce 0 to 2 are advertised as Kafka 4 does, because librdkafka looks for them; they are refused (KAFKA-18659).
-    Produce 0..=13 produce,
-    Fetch 4..=18 fetch,
+    Produce 0..=12 produce,
+    Fetch 4..=17 fetch,
     ListOffsets 1..=10 list_offsets,
     Metadata 0..=13 metadata,
     OffsetCommit 2..=9 offset_commit,
@@ -197,3 +197,6 @@ pub fn encode<T: Encodable>(head: &Head, message: &T) -> Result<Frame, CallError
     let header = header_version(head.api_key, head.api_version);
     Ok(vec![response::encode(head, head.api_version, header, message)?])
 }
+
+#[cfg(test)]
+mod tests;

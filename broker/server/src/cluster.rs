@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::{PartitionId, ShardId, TopicId, TopicName, TopicSettings};
+use model::{LakeMode, PartitionId, ShardId, TopicId, TopicName, TopicSettings};
 use uuid::Uuid;
 
 /// An immutable snapshot of the cluster's state. The controller publishes a new one after every change.
@@ -63,6 +63,10 @@ impl Cluster {
 }
 
 impl Topic {
+    pub fn is_table(&self) -> bool {
+        self.settings.lake_mode() != LakeMode::Off
+    }
+
     pub fn place(&self, partition: i32) -> Option<Place> {
         self.partitions.get(usize::try_from(partition).ok()?).copied()
     }

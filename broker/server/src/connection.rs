@@ -19,6 +19,8 @@ use crate::shard::Shard;
 
 /// Room made for a read; a large frame makes the buffer grow by doubling, as its bytes arrive.
 const READ_BYTES: usize = 16 * 1024;
+/// How long one request may take to arrive.
+const REQUEST_MS_MAX: u64 = 60_000;
 /// Bytes that one write of joined answers gathers, more or less.
 const WRITE_BYTES: usize = 256 * 1024;
 
@@ -33,6 +35,8 @@ struct Pending {
 enum Ended {
     #[error("the client has closed it")]
     ByPeer,
+    #[error("a request did not arrive whole within {REQUEST_MS_MAX} ms; send smaller ones")]
+    Slow,
     #[error("{0}")]
     Io(#[from] std::io::Error),
     #[error(transparent)]
@@ -106,14 +110,20 @@ async fn next_frame<D: Driver, R: StreamRead>(
         if permit.is_none()
             && let Some(length) = frame::announced(buffer, REQUEST_BYTES_MAX)?
         {
-            permit = Some(shard.admission.admit(length).await);
+            let room = shard.admission.admit(length).await;
+            permit = Some((room, shard.driver.now().plus_ms(REQUEST_MS_MAX)));
         }
-        if let Some(permit) = permit.take_if(|_| is_whole(buffer)) {
+        if let Some((permit, _)) = permit.take_if(|_| is_whole(buffer)) {
             let bytes = frame::take(buffer, REQUEST_BYTES_MAX)?.expect("it is whole");
             return Ok((bytes, permit));
         }
         buffer.reserve(READ_BYTES);
-        if reading.read(buffer).await? == 0 {
+        let read = match &permit {
+            None => reading.read(buffer).await?,
+            // Its room is taken from others, so a request must not dawdle.
+            Some((_, until)) => shard.before(*until, reading.read(buffer)).await.ok_or(Ended::Slow)??,
+        };
+        if read == 0 {
             return Err(Ended::ByPeer);
         }
     }

@@ -117,6 +117,8 @@ pub enum ControllerError {
     Setting(#[from] BadSetting),
     #[error("{0}")]
     Refused(String),
+    #[error("the controller has too much to do; try again in a second")]
+    Busy,
     #[error("the controller has stopped; ask again after the node's restart")]
     Stopped,
     #[error(transparent)]
@@ -183,18 +185,24 @@ impl Controller {
             return Err(ControllerError::Reserved(new.name.clone()));
         }
         self.check_partitions(new.partitions, new.partitions)?;
-        let record = Record::TopicCreated {
+        let first_partition = PartitionId(self.partition_next);
+        let shards = spread(&new.name, 0..new.partitions, context.shards);
+        let topic = Topic {
             name: new.name.clone(),
             id: TopicId(context.fresh),
-            first_partition: PartitionId(self.partition_next),
-            shards: spread(&new.name, 0..new.partitions, context.shards),
+            partitions: places(first_partition, &shards),
             settings: new.settings.clone(),
             created_ms: context.now_ms,
         };
-        let mut after = self.clone();
-        after.apply(&record);
-        let topic = after.topic(&new.name)?;
-        Ok((if new.validate_only { Vec::new() } else { vec![record] }, Outcome::Topic(topic)))
+        let record = Record::TopicCreated {
+            name: topic.name.clone(),
+            id: topic.id,
+            first_partition,
+            shards,
+            settings: topic.settings.clone(),
+            created_ms: topic.created_ms,
+        };
+        Ok((if new.validate_only { Vec::new() } else { vec![record] }, Outcome::Topic(Arc::new(topic))))
     }
 
     fn grow(&self, name: &TopicName, total: i32, only: bool, context: Context) -> Result<Decision, ControllerError> {
@@ -275,8 +283,7 @@ impl Controller {
     }
 
     fn place(&mut self, first: PartitionId, shards: &[ShardId]) -> Vec<Place> {
-        let places: Vec<Place> =
-            (first.0..).zip(shards).map(|(id, shard)| Place { id: PartitionId(id), shard: *shard }).collect();
+        let places = places(first, shards);
         self.partition_next = self.partition_next.max(first.0 + places.len() as u64);
         self.cluster.partitions += places.len();
         places
@@ -289,6 +296,10 @@ impl Controller {
             *topic = Arc::new(after);
         }
     }
+}
+
+fn places(first: PartitionId, shards: &[ShardId]) -> Vec<Place> {
+    (first.0..).zip(shards).map(|(id, shard)| Place { id: PartitionId(id), shard: *shard }).collect()
 }
 
 /// The shards of new partitions: round robin, begun at a place that the topic's name decides.

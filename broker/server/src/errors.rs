@@ -74,6 +74,8 @@ impl From<ControllerError> for Fault {
             ControllerError::Partitions(_) => ResponseError::InvalidPartitions,
             ControllerError::Setting(_) => ResponseError::InvalidConfig,
             ControllerError::Refused(_) => ResponseError::PolicyViolation,
+            // Admin clients send the request again after this one.
+            ControllerError::Busy => ResponseError::ThrottlingQuotaExceeded,
             ControllerError::Stopped => return Fault::stopping(),
             ControllerError::Log(inner) => return Fault::from(inner.clone()),
         };
@@ -87,7 +89,7 @@ impl From<ControllerError> for model::Error {
         match error {
             ControllerError::Exists(_) => model::Error::conflict(message),
             ControllerError::NoTopic(_) => model::Error::missing(message),
-            ControllerError::Stopped => model::Error::busy(message),
+            ControllerError::Busy | ControllerError::Stopped => model::Error::busy(message),
             ControllerError::Log(inner) => inner,
             ControllerError::Reserved(_)
             | ControllerError::Partitions(_)

@@ -26,12 +26,16 @@ pub struct GroupHost {
     coordinator: RefCell<Coordinator>,
     waiting: RefCell<HashMap<Token, Reply<groups::Reply>>>,
     tokens: Cell<u64>,
+    /// Says that something happened: the clock of a shard without groups stands still.
+    stir: flume::Sender<()>,
+    stirred: flume::Receiver<()>,
 }
 
 impl GroupHost {
     pub fn new(settings: GroupSettings) -> GroupHost {
         let coordinator = RefCell::new(Coordinator::new(settings));
-        GroupHost { coordinator, waiting: RefCell::default(), tokens: Cell::new(0) }
+        let (stir, stirred) = flume::bounded(1);
+        GroupHost { coordinator, waiting: RefCell::default(), tokens: Cell::new(0), stir, stirred }
     }
 }
 
@@ -70,6 +74,8 @@ impl<D: Driver> Shard<D> {
     }
 
     fn perform(self: &Rc<Self>, effects: Vec<Effect>) {
+        // Full: it is stirred already.
+        let _ = self.groups.stir.try_send(());
         for effect in effects {
             match effect {
                 Effect::Reply(token, reply) => {
@@ -152,10 +158,15 @@ impl<D: Driver> Shard<D> {
     /// Tells the coordinator the time, for ever.
     pub async fn tick_groups(self: Rc<Self>) {
         loop {
+            let deadline_ms = self.groups.coordinator.borrow().next_deadline_ms();
+            let Some(deadline_ms) = deadline_ms else {
+                // The sender lives as long as the shard.
+                let _ = self.groups.stirred.recv_async().await;
+                continue;
+            };
             self.driver.sleep_until(self.driver.now().plus_ms(TICK_MS)).await;
             let now_ms = self.driver.wall_ms();
-            let due = self.groups.coordinator.borrow().next_deadline_ms().is_some_and(|at| at <= now_ms);
-            if due {
+            if deadline_ms <= now_ms {
                 let effects = self.groups.coordinator.borrow_mut().tick(now_ms);
                 self.perform(effects);
             }

@@ -40,9 +40,9 @@ pub enum ShardMessage {
         questions: Vec<(PartitionId, Question)>,
         reply: Reply<Vec<Result<Facts, Fault>>>,
     },
-    /// Deletes the records below an offset (-1: all); answers the new log start.
+    /// Answers the new log starts, once they are durable.
     Trim {
-        trims: Vec<(PartitionId, Offset)>,
+        trims: Vec<Trim>,
         reply: Reply<Vec<Result<Offset, Fault>>>,
     },
     /// The lake has come this far.
@@ -128,6 +128,15 @@ pub struct Want {
     pub stable_only: bool,
 }
 
+/// Deletes the records of a partition below an offset; -1 stands for the high watermark.
+#[derive(Debug, Clone, Copy)]
+pub struct Trim {
+    pub partition: PartitionId,
+    pub below: Offset,
+    /// Records that the topic's table does not have yet are kept.
+    pub is_table: bool,
+}
+
 #[derive(Debug, Clone)]
 pub struct Got {
     pub batches: Vec<Bytes>,
@@ -166,4 +175,15 @@ pub fn by_shard<T>(items: impl IntoIterator<Item = (ShardId, T)>) -> Vec<(ShardI
         }
     }
     shards
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_go_to_their_shards_in_order_and_keep_their_places() {
+        let lists = by_shard([(ShardId(1), 'a'), (ShardId(0), 'b'), (ShardId(1), 'c')]);
+        assert_eq!(lists, [(ShardId(1), vec![(0, 'a'), (2, 'c')]), (ShardId(0), vec![(1, 'b')])]);
+    }
 }

@@ -6,7 +6,7 @@
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
 use model::limits::{RECORD_ERRORS_MAX, UNPACKED_BATCH_BYTES_MAX};
-use model::{CheckAction, LakeMode, Offset, PartitionId, Timestamp};
+use model::{CheckAction, Kind, Offset, PartitionId, Timestamp};
 use runtime::Driver;
 use wire::batch::{self, BatchHeader, Compression};
 
@@ -62,7 +62,11 @@ impl<D: Driver> Shard<D> {
             batch::stamp_append_time(&mut copy, now);
             batch = copy.freeze();
         }
-        let appended = self.log.append(place.id, batch, LEADER_TERM).map_err(Fault::from)?;
+        let appended = self.log.append(place.id, batch, LEADER_TERM).map_err(|error| match error.kind {
+            // The batch was checked above: all that the log can mind is its size.
+            Kind::Invalid => Fault::new(ResponseError::MessageTooLarge, error.message),
+            _ => Fault::from(error),
+        })?;
         if let Some(claim) = claim {
             self.producers.borrow_mut().appended(place.id, claim, appended.base, now.0);
         }
@@ -104,7 +108,7 @@ impl<D: Driver> Shard<D> {
             CheckAction::DeadLetter => None,
         };
         // What cannot be unpacked would stop the projection.
-        let readable = settings.lake_mode() != LakeMode::Off;
+        let readable = topic.is_table();
         if checker.is_none() && !settings.is_compacted() && !readable {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use model::{Frontiers, Offset, PartitionId};
 use runtime::Driver;
 
 use crate::errors::Fault;
-use crate::message::{Facts, Got, Question, Reply, Want, reply};
+use crate::message::{Facts, Got, Question, Reply, Trim, Want, reply};
 use crate::shard::Shard;
 
 impl<D: Driver> Shard<D> {
@@ -80,21 +80,29 @@ impl<D: Driver> Shard<D> {
         Ok(Facts { frontiers: self.log.frontiers(partition), at, bytes: self.log.bytes_of(partition) })
     }
 
-    /// Deletes the records below an offset; -1 stands for the high watermark.
-    pub fn trim(&self, partition: PartitionId, below: Offset) -> Result<Offset, Fault> {
-        let frontiers = self.log.frontiers(partition);
-        let below = if below.0 == -1 { frontiers.high_watermark() } else { below };
-        if below.0 < 0 || below > frontiers.high_watermark() {
-            let why =
-                format!("records end at offset {}, none below {below} can be deleted", frontiers.high_watermark());
+    /// Deletes records; the new log starts are durable when this returns.
+    pub async fn trim(&self, trims: Vec<Trim>) -> Vec<Result<Offset, Fault>> {
+        let mut outcomes: Vec<Result<Offset, Fault>> = trims.iter().map(|trim| self.trim_one(*trim)).collect();
+        if let Err(error) = self.log.flushed().await {
+            outcomes.iter_mut().for_each(|outcome| *outcome = Err(error.clone().into()));
+        }
+        outcomes
+    }
+
+    fn trim_one(&self, trim: Trim) -> Result<Offset, Fault> {
+        let at = self.log.frontiers(trim.partition);
+        let end = at.high_watermark();
+        let below = if trim.below.0 == -1 { end } else { trim.below };
+        if below.0 < 0 || below > end {
+            let why = format!("records end at offset {end}, none below {below} can be deleted");
             return Err(Fault::new(ResponseError::OffsetOutOfRange, why));
         }
-        // Records that a table still waits for are kept: they go when it has them.
-        let below = frontiers.lake_committed().map_or(below, |committed| below.min(committed));
-        if below > frontiers.log_start() {
-            self.log.set_log_start(partition, below);
+        // After a start it is not known how far the table has come, until the lake tells.
+        let needed = if trim.is_table { at.lake_committed().unwrap_or(at.log_start()) } else { below };
+        if below.min(needed) > at.log_start() {
+            self.log.set_log_start(trim.partition, below.min(needed));
         }
-        Ok(self.log.frontiers(partition).log_start())
+        Ok(self.log.frontiers(trim.partition).log_start())
     }
 }
 

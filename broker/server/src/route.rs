@@ -7,7 +7,9 @@ use model::{Offset, PartitionId, ShardId};
 use runtime::Driver;
 
 use crate::errors::Fault;
-use crate::message::{Append, Appended, Facts, Got, Question, Refused, Reply, ShardMessage, Want, by_shard, reply};
+use crate::message::{
+    Append, Appended, Facts, Got, Question, Refused, Reply, ShardMessage, Trim, Want, by_shard, reply,
+};
 use crate::partition::Placed;
 use crate::shard::Shard;
 
@@ -86,9 +88,9 @@ impl<D: Driver> Shard<D> {
         self.scatter(questions, async |list| self.look(list).await, there).await
     }
 
-    pub async fn trim_anywhere(&self, trims: Vec<(ShardId, (PartitionId, Offset))>) -> Vec<Result<Offset, Fault>> {
-        let here = async |list: Vec<(PartitionId, Offset)>| list.into_iter().map(|(p, at)| self.trim(p, at)).collect();
-        self.scatter(trims, here, |trims, reply| ShardMessage::Trim { trims, reply }).await
+    pub async fn trim_anywhere(&self, trims: Vec<(ShardId, Trim)>) -> Vec<Result<Offset, Fault>> {
+        let there = |trims, reply| ShardMessage::Trim { trims, reply };
+        self.scatter(trims, async |list| self.trim(list).await, there).await
     }
 
     /// `wake` is woken as soon as one of the partitions has more than its mark.

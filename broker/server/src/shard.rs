@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use corelog::{CoreLog, LogConfig};
 use futures_util::future::{Either, select};
-use model::limits::{CONNECTIONS_PER_SHARD_MAX, CONTROLLER_COMMANDS_MAX, REQUEST_BYTES_IN_FLIGHT_MAX};
+use model::limits::{CONNECTIONS_PER_SHARD_MAX, MAILBOX_MESSAGES_MAX, REQUEST_BYTES_IN_FLIGHT_MAX};
 use model::{Error, PartitionId, Result, ShardId, Term};
 use runtime::{Driver, Instant, Listener, MailReceiver, TaskHandle};
 
@@ -17,6 +17,7 @@ use crate::admission::Admission;
 use crate::api::ApiTable;
 use crate::checkers::Checkers;
 use crate::connection;
+use crate::controller::ControllerError;
 use crate::controller_host::{ControllerHost, Errand};
 use crate::group_host::GroupHost;
 use crate::layout;
@@ -85,10 +86,11 @@ async fn start<D: Driver>(
         segment_bytes: node.config.segment_bytes,
         tail_cache_bytes: node.config.tail_cache_bytes,
     };
+    let now_ms = driver.wall_ms();
     let log = CoreLog::open(driver.clone(), config, |partition, header| {
         if let Some(claim) = Claim::of(header) {
-            let base = model::Offset(header.base_offset);
-            producers.appended(partition, claim, base, header.max_timestamp);
+            // Not the records' own times: old data may have been sent just now.
+            producers.appended(partition, claim, model::Offset(header.base_offset), now_ms);
         }
     })
     .await?;
@@ -130,7 +132,7 @@ async fn found<D: Driver>(
     match founding {
         Founding::Tell(others) => {
             let host = ControllerHost::open(driver.clone(), log.clone(), node.clone()).await?;
-            let (errands, inbox) = flume::bounded(CONTROLLER_COMMANDS_MAX);
+            let (errands, inbox) = flume::bounded(MAILBOX_MESSAGES_MAX);
             drop(driver.spawn("controller", host.run(inbox)));
             for _ in 1..node.config.shards {
                 // A shard that could not start does not listen any more.
@@ -259,14 +261,18 @@ impl<D: Driver> Shard<D> {
             }
             ShardMessage::Watch { marks, wake } => self.watch(&marks, wake),
             ShardMessage::Trim { trims, reply } => {
-                let _ = reply.try_send(trims.into_iter().map(|(p, below)| self.trim(p, below)).collect());
+                self.start("trim", async move {
+                    let _ = reply.try_send(shard.trim(trims).await);
+                });
             }
             ShardMessage::Lake { partition, committed, projected } => {
                 self.log.set_lake(partition, committed, projected);
             }
             ShardMessage::Change { command, reply } => {
-                // Dropped when the queue is full: the asker reads that as "not now".
-                let _ = self.errands.as_ref().map(|errands| errands.try_send((*command, reply)));
+                let Some(errands) = &self.errands else { return };
+                if let Err(flume::TrySendError::Full((_, reply))) = errands.try_send((*command, reply)) {
+                    let _ = reply.try_send(Err(ControllerError::Busy));
+                }
             }
             ShardMessage::Group { request, reply } => self.group(request, reply),
             ShardMessage::Stats { reply } => {

@@ -300,3 +300,91 @@ fn an_empty_log_begins_at_its_first_block() {
     assert_eq!((live, recovered.end, recovered.last), (vec![], Position(8192), Position(0)));
     assert!(!recovered.torn);
 }
+
+/// Two processes one after the other: the first leaves a hole and, behind it, a group that nobody was told of; the
+/// second begins at the hole and soon goes on in the next segment.
+struct TwoLives {
+    segments: Vec<Segment>,
+    files: Vec<Vec<u8>>,
+    kept: Position,
+    left_over: Position,
+    opened: Position,
+    first: Position,
+    second: Position,
+}
+
+impl TwoLives {
+    fn new(opens: bool) -> TwoLives {
+        let segments: Vec<Segment> = (0..3).map(segment).collect();
+        let mut files = vec![vec![0; SEGMENT_BYTES as usize]; segments.len()];
+        let mut commit = Commit::new(segments[0].data_start(), segments[0].end(), Position(0));
+        let kept = write(&mut commit, &mut files, &segments[0], 0, 10, true);
+        let hole = Position(kept.0 + 4096);
+        let left_over = {
+            // Two blocks of the first process are lost, its third group survives.
+            let mut lost = files.clone();
+            write(&mut commit, &mut lost, &segments[0], 1, 6_000, false);
+            write(&mut commit, &mut files, &segments[0], 2, 10, false)
+        };
+        let (live, _, found) = recovered(&segments, &files);
+        assert_eq!((live, found.end, found.last, found.torn), (vec![kept], hole, kept, true));
+        let mut commit = Commit::new(hole, segments[0].end(), kept);
+        let opened = write(&mut commit, &mut files, &segments[0], if opens { 0 } else { 3 }, 10, true);
+        commit.enter(segments[1].data_start(), segments[1].end());
+        let first = write(&mut commit, &mut files, &segments[1], 4, 10, true);
+        let second = write(&mut commit, &mut files, &segments[1], 5, 10, true);
+        TwoLives { segments, files, kept, left_over, opened, first, second }
+    }
+
+    fn destroy(&mut self, head: Position) {
+        let (n, at) = (head.0 / SEGMENT_BYTES, head.0 % SEGMENT_BYTES);
+        self.files[n as usize][at as usize + 20] ^= 1;
+    }
+}
+
+/// One frame in a group of its own; returns where it lies. Number 0 is an Opened note.
+fn write(commit: &mut Commit, files: &mut [Vec<u8>], to: &Segment, n: u64, value_bytes: usize, ends: bool) -> Position {
+    let mut frame = pending(n, &mut Dice(0));
+    if n > 0 {
+        frame.payload = batch(n, 1, value_bytes);
+        // Each in a log group of its own, whose indexes may begin anywhere.
+        frame.entry.group = LogGroup(n as u32);
+    }
+    commit.push(frame);
+    let Next::Group(group, id) = commit.next() else { panic!("there is room") };
+    let bytes = group.pack(to.generation, IoBuf::zeroed)[0].to_vec();
+    let (segment, at) = (to.number as usize - 1, (group.start.0 - to.base.0) as usize);
+    apply(files, &Write { segment, at, bytes }, |_| true);
+    if ends {
+        commit.ended(id);
+    }
+    group.start
+}
+
+#[test]
+fn what_an_earlier_process_left_behind_its_torn_tail_stays_dead() {
+    let mut lives = TwoLives::new(true);
+    assert_eq!(lives.left_over, Position(lives.opened.0 + 8192), "the second process has not written there");
+    let (live, _, found) = recovered(&lives.segments, &lives.files);
+    assert_eq!(live, [lives.kept, lives.opened, lives.first, lives.second]);
+    assert_eq!(found.damage, []);
+    // Damage between the sessions: the first intact frame behind it is the dead one.
+    lives.destroy(lives.first);
+    let (live, _, found) = recovered(&lives.segments, &lives.files);
+    assert_eq!(live, [lives.kept, lives.opened, lives.second]);
+    assert_eq!(found.damage.len(), 1);
+    // Even the beginning of the second session is gone.
+    lives.destroy(lives.opened);
+    let (live, _, found) = recovered(&lives.segments, &lives.files);
+    assert_eq!(live, [lives.kept, lives.second]);
+    assert_eq!(found.damage.len(), 1);
+}
+
+#[test]
+fn a_session_begins_with_an_opened_frame() {
+    let mut lives = TwoLives::new(false);
+    // Without what comes after it, which would prove that something stood there.
+    lives.files[1].fill(0);
+    let (live, _, found) = recovered(&lives.segments, &lives.files);
+    assert_eq!((live, found.damage), (vec![lives.kept], vec![]));
+}

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
@@ -19,21 +19,24 @@ use crate::controller::NewTopic;
 use crate::errors::{Fault, NONE};
 use crate::node::Node;
 
+/// Topics of one request that the controller is asked for at the same time; it writes them together.
+const TOGETHER: usize = 64;
+
 pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
     let request: CreateTopicsRequest = call.decode()?;
     let (node, version) = (&call.shard.node, call.version());
     let mut names = HashSet::new();
     let twice: HashSet<_> =
         request.topics.iter().map(|t| t.name.clone()).filter(|n| !names.insert(n.clone())).collect();
-    let results = join_all(request.topics.into_iter().map(|wanted| {
+    let results = stream::iter(request.topics).map(|wanted| {
         let twice = twice.contains(&wanted.name);
         async move {
             let name = wanted.name.clone();
             let outcome = if twice { Err(named_twice()) } else { create(node, wanted, request.validate_only).await };
             result(outcome, version).with_name(name)
         }
-    }));
-    let results = results.await;
+    });
+    let results: Vec<_> = results.buffered(TOGETHER).collect().await;
     call.answer(&CreateTopicsResponse::default().with_topics(results))
 }
 

@@ -10,6 +10,7 @@ use super::{Call, Handled};
 use crate::cluster::{Cluster, Place};
 use crate::errors::{Fault, NONE};
 use crate::internal;
+use crate::message::Trim;
 
 pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
     let request: DeleteRecordsRequest = call.decode()?;
@@ -20,7 +21,9 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
         for asked in &topic.partitions {
             let outcome = match place(&cluster, topic.name.as_str(), asked.partition_index) {
                 Ok(place) => {
-                    let trims = vec![(place.shard, (place.id, Offset(asked.offset)))];
+                    let is_table = cluster.topic(topic.name.as_str()).is_some_and(|topic| topic.is_table());
+                    let trim = Trim { partition: place.id, below: Offset(asked.offset), is_table };
+                    let trims = vec![(place.shard, trim)];
                     call.shard.trim_anywhere(trims).await.pop().expect("one answer per question")
                 }
                 Err(fault) => Err(fault),

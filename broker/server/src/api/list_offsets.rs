@@ -91,3 +91,29 @@ fn respond(index: i32, found: Result<(Offset, Timestamp), Fault>, version: i16) 
         Err(fault) => response.with_error_code(fault.code()).with_offset(-1).with_timestamp(-1).with_leader_epoch(-1),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use model::Frontiers;
+
+    use super::*;
+
+    fn facts(at: Option<(i64, i64)>) -> Facts {
+        let at = at.map(|(offset, time)| (Offset(offset), Timestamp(time)));
+        Facts { frontiers: Frontiers::recovered(Offset(3), Offset(9)), at, bytes: 0 }
+    }
+
+    #[test]
+    fn special_times_stand_for_places() {
+        let offset = |timestamp| answer(timestamp, &facts(None), false).map(|(offset, _)| offset.0);
+        assert_eq!([LATEST, EARLIEST, EARLIEST_LOCAL, LATEST_TIERED].map(|t| offset(t).unwrap()), [9, 3, 3, -1]);
+        assert_eq!(offset(-6).unwrap_err().error, ResponseError::InvalidRequest);
+    }
+
+    #[test]
+    fn records_beyond_the_end_are_not_found_yet() {
+        assert_eq!(answer(5, &facts(Some((8, 6))), false), Ok((Offset(8), Timestamp(6))));
+        assert_eq!(answer(5, &facts(Some((9, 6))), false), Ok((Offset(-1), Timestamp::NONE)));
+        assert_eq!(answer(5, &facts(None), false), Ok((Offset(-1), Timestamp::NONE)));
+    }
+}
