@@ -11,6 +11,7 @@ mod tables;
 pub use gate::Gate;
 pub use registry::RegistryService;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use iceberg_sink::catalog::Catalog;
 use iceberg_sink::lake::{Lake, LakeConfig};
-use model::limits::TAIL_CACHE_BYTES;
+use model::limits::{RETENTION_TICK_MS, TAIL_CACHE_BYTES};
 use model::{NodeId, Term};
 use objects::Objects;
 use query::Sql;
@@ -55,7 +56,8 @@ pub fn start(flags: Layer) -> Result<()> {
 /// Log lines go to the standard error; the standard output is for answers.
 pub fn init_log(filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| format!("log = {filter:?}: no such filter"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     log.try_init().map_err(|error| anyhow::anyhow!("the log cannot be set up: {error}"))
 }
 
@@ -198,5 +200,6 @@ fn node_config(
         registry: view,
         segment_bytes: u64::from(settings.segment_mib) << 20,
         tail_cache_bytes: TAIL_CACHE_BYTES / usize::from(settings.shards).max(1),
+        retention_tick_ms: RETENTION_TICK_MS,
     }
 }
