@@ -54,7 +54,8 @@ pub fn cluster_id(cluster: &Cluster) -> String {
 
 async fn one(node: &Node, wanted: MetadataRequestTopic, may_create: bool, version: i16) -> MetadataResponseTopic {
     let cluster = node.cluster();
-    let Some(name) = wanted.name else {
+    // The Java client sends an empty name beside an id.
+    let Some(name) = wanted.name.filter(|_| wanted.topic_id.is_nil()) else {
         let found = cluster.topic_by_id(TopicId(wanted.topic_id));
         return match found {
             Some(topic) => describe(node, topic, version),
