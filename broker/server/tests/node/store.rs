@@ -13,7 +13,8 @@ use model::{Offset, TopicName, TopicSettings};
 use wire::batch::Compression;
 
 use crate::requests::{
-    CODECS, batch_of, create, delete_records, fetch, fetch_request, list_offset, placed, produce, produce_request,
+    CODECS, batch_of, commit_offset, committed_offset, create, delete_records, fetch, fetch_request, list_offset,
+    placed, produce, produce_request,
 };
 use crate::support::{TestNode, block_on, config, text};
 
@@ -269,5 +270,31 @@ fn deleted_records_stay_deleted_but_a_table_keeps_what_it_needs() {
     assert_eq!(list_offset(&mut client, "trim", 0, -2).0, 3);
     assert_eq!(fetch(&mut client, "trim", 0, 2).error_code, ResponseError::OffsetOutOfRange.code());
     assert_eq!(produce(&mut client, "trim", 0, batch_of(Compression::None, &["x"], None)).base_offset, 3);
+    node.stop();
+}
+
+#[test]
+fn a_group_has_no_offset_in_a_new_topic_that_has_the_name_of_a_deleted_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = TestNode::start(dir.path(), 2);
+    let mut client = node.connect();
+    let groups = ["one", "two", "three", "four"];
+    for topic in ["gone", "stays"] {
+        assert_eq!(create(&mut client, topic, 1, &[]), 0);
+        assert!(groups.iter().all(|group| commit_offset(&mut client, group, topic, 7) == 0));
+    }
+    block_on(node.handle.delete_topic(TopicName::new("gone").unwrap())).unwrap();
+    assert_eq!(create(&mut client, "gone", 1, &[]), 0);
+    for restarted in [false, true] {
+        if restarted {
+            node.stop();
+            node = TestNode::start(dir.path(), 2);
+        }
+        let mut client = node.connect();
+        for group in groups {
+            assert_eq!(committed_offset(&mut client, group, "gone"), -1, "{group}");
+            assert_eq!(committed_offset(&mut client, group, "stays"), 7, "{group}");
+        }
+    }
     node.stop();
 }
