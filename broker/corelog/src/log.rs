@@ -274,6 +274,11 @@ impl<D: Driver> CoreLog<D> {
         partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.log_start()))
     }
 
+    /// Bytes that are appended and not durable; at [`LOG_BACKLOG_BYTES_MAX`] appends are refused.
+    pub fn backlog_bytes(&self) -> usize {
+        self.shared.state.borrow().commit.backlog_bytes()
+    }
+
     /// The offset behind the durable batches at the front that are all older than `at`; `None` if there are none.
     pub fn older(&self, partition: PartitionId, at: Timestamp) -> Option<Offset> {
         let state = self.shared.state.borrow();

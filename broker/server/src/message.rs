@@ -103,6 +103,8 @@ pub struct Stored {
     /// -1 while the records keep their own times.
     pub append_time: Timestamp,
     pub log_start: Offset,
+    /// How long the producer should pause, as the disk is behind; 0 as a rule.
+    pub throttle_ms: u32,
 }
 
 /// Nothing of the batch was stored.
