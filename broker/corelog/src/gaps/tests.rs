@@ -1,3 +1,5 @@
+//! Is damage told for exactly the offsets concerned?
+
 use model::ShardId;
 
 use super::*;

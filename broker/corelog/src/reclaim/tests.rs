@@ -1,3 +1,5 @@
+//! Does a segment go when nothing in it is needed, and never before?
+
 use model::{LogGroup, LogIndex, Offset, ShardId, Term, Timestamp};
 
 use super::*;
