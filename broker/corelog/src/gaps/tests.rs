@@ -1,4 +1,4 @@
-//! Is damage told for exactly the offsets concerned?
+//! Do gaps merge, come back from their bytes and explain just what is missing?
 
 use model::ShardId;
 

@@ -15,6 +15,8 @@ use crate::log::{CoreLog, LogConfig};
 use crate::segment::number_of;
 
 const PARTITIONS: u64 = 9;
+/// Partitions from this one on live for a moment only.
+const BRIEF: u64 = 1_000;
 
 /// What a partition should hold.
 #[derive(Default)]
@@ -26,6 +28,8 @@ struct Expected {
     /// Log start that was set, and the one known to be durable.
     start_set: Offset,
     start_durable: Offset,
+    /// The partition is forgotten, and durably so.
+    forgotten: bool,
 }
 
 type Model = Rc<RefCell<HashMap<PartitionId, Expected>>>;
@@ -70,6 +74,8 @@ async fn live(fake: Fake, model: Model) {
     let log = open(fake.clone(), small()).await;
     assert_eq!(log.damage(), []);
     verify(&log, &model).await;
+    // As the server does after a start.
+    log.partitions().into_iter().filter(|p| p.0 >= BRIEF).for_each(|p| log.forget(p));
     let seen = model.clone();
     log.on_advance(move |p, end| {
         let mut model = seen.borrow_mut();
@@ -82,6 +88,9 @@ async fn live(fake: Fake, model: Model) {
         let p = PartitionId(fake.below(PARTITIONS));
         if fake.below(12) == 0 {
             trim(&log, &fake, &model, p).await;
+        }
+        if fake.below(10) == 0 {
+            come_and_go(&log, &fake, &model).await;
         }
         let (salt, count) = (fake.below(1 << 20), 1 + fake.below(4));
         let sent = batch(salt, count, [20, 500, 5_000, 20_000][fake.below(4) as usize]);
@@ -115,13 +124,32 @@ async fn trim(log: &CoreLog<Fake>, fake: &Fake, model: &Model, p: PartitionId) {
     }
 }
 
+/// A topic that is made and deleted.
+async fn come_and_go(log: &CoreLog<Fake>, fake: &Fake, model: &Model) {
+    // Positions are never used twice, so this id is new.
+    let p = PartitionId(BRIEF + log.stats().log_end.0);
+    model.borrow_mut().entry(p).or_default();
+    log.append(p, batch(1, 1, 5_000), TERM).expect("there is room");
+    if fake.below(2) == 0 {
+        log.flushed().await.expect("the disk works");
+    }
+    log.forget(p);
+    log.flushed().await.expect("the disk works");
+    model.borrow_mut().get_mut(&p).expect("just made").forgotten = true;
+}
+
 /// Compares the log with what was sent, and takes over what of the unacknowledged survived.
 async fn verify(log: &CoreLog<Fake>, model: &Model) {
     let mut now = model.take();
     for p in log.partitions() {
         assert!(now.contains_key(&p), "partition {p} was never appended to");
     }
+    let there = log.partitions();
     for (p, expected) in &mut now {
+        if p.0 >= BRIEF {
+            assert!(!expected.forgotten || !there.contains(p), "partition {p} is back");
+            continue;
+        }
         let frontiers = log.frontiers(*p);
         let (start, end) = (frontiers.log_start(), frontiers.high_watermark());
         assert!(end >= expected.durable, "partition {p} lost offset {end}: {} was acknowledged", expected.durable);
