@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use iceberg_sink::catalog::Catalog;
 use iceberg_sink::lake::{Lake, LakeConfig};
-use model::limits::TAIL_CACHE_BYTES;
+use model::limits::{RETENTION_TICK_MS, TAIL_CACHE_BYTES};
 use model::{NodeId, Term};
 use objects::Objects;
 use query::Sql;
@@ -198,5 +198,6 @@ fn node_config(
         registry: view,
         segment_bytes: u64::from(settings.segment_mib) << 20,
         tail_cache_bytes: TAIL_CACHE_BYTES / usize::from(settings.shards).max(1),
+        retention_tick_ms: RETENTION_TICK_MS,
     }
 }

@@ -1,4 +1,5 @@
 """Do clients that we did not write work unmodified?"""
+import os
 import shutil
 import subprocess
 import threading
@@ -143,7 +144,7 @@ def test_cooperative_and_static_members(node):
 
 def test_offsets_by_time(node):
     name = topic()
-    admin = create(node, name)
+    admin = create(node, name, config={"retention.ms": "-1"})
     producer = Producer({"bootstrap.servers": node.kafka})
     for i in range(100):
         producer.produce(name, b"x", timestamp=1_700_000_000_000 + i * 1000)
@@ -229,7 +230,8 @@ def test_kafka_python(node):
 
 def test_kcat(node):
     kcat = shutil.which("kcat")
-    assert kcat, "kcat is not installed; tests/run installs it where apt-get exists"
+    if not kcat and not os.environ.get("CI"):
+        pytest.skip("kcat is not installed; tests/run installs it as root where apt-get exists")
     name = topic("kcat")
     run = lambda *args, stdin="": subprocess.run([kcat, "-b", node.kafka, *args], input=stdin, capture_output=True, text=True, timeout=60)
     sent = run("-P", "-t", name, "-K", ":", "-z", "snappy", stdin="a:1\nb:2\nc:3\n")

@@ -134,7 +134,7 @@ def test_schema_latest_takes_bare_values(node):
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "R", "type": "object", "properties": {"a": {"type": "integer"}}}
     register(node, f"{topic}-value", schema, "JSON")
     create(node, topic, {**LAKE, "frazil.lake.mode": "schema_latest"})
-    assert node.sql(f"select * from frazil.topics.{topic}") == [], "the empty topic is a table"
+    wait_for("the empty topic is a table", lambda: node.sql(f"select * from frazil.topics.{topic}") == [], 10)
     send(node, topic, [b'{"a": 1}', b'{"a": 2}'])
     node.wait_rows(topic, 2)
     assert node.sql(f"select sum(a) as s from frazil.topics.{topic}") == [{"s": 3}]

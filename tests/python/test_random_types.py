@@ -11,6 +11,8 @@ import struct
 import uuid
 
 import fastavro
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -139,29 +141,31 @@ class Map(dict):
     """A map column: PyArrow gives pairs."""
 
 
-def same(read, wanted, path=""):
+def same(read, wanted, path="", empty_is_null=False):
+    if wanted is None and empty_is_null and read == []:
+        return
     if isinstance(wanted, Map):
         assert read is not None, path
         pairs = dict(read)
         assert pairs.keys() == wanted.keys(), path
         for key in wanted:
-            same(pairs[key], wanted[key], f"{path}[{key!r}]")
+            same(pairs[key], wanted[key], f"{path}[{key!r}]", empty_is_null)
     elif isinstance(wanted, dict):
         assert read is not None and read.keys() == wanted.keys(), f"{path}: {read} for {wanted}"
         for key in wanted:
-            same(read[key], wanted[key], f"{path}.{key}")
+            same(read[key], wanted[key], f"{path}.{key}", empty_is_null)
     elif isinstance(wanted, list):
         assert read is not None and len(read) == len(wanted), f"{path}: {read} for {wanted}"
         for i, (r, w) in enumerate(zip(read, wanted)):
-            same(r, w, f"{path}[{i}]")
+            same(r, w, f"{path}[{i}]", empty_is_null)
     elif isinstance(wanted, uuid.UUID):
         assert (uuid.UUID(bytes=read) if isinstance(read, bytes) else read) == wanted, path
     else:
         assert read == wanted, f"{path}: {read!r} for {wanted!r}"
 
 
-def round_trip(node, kind, schema_text, values):
-    """Sends framed values; gives the rows that PyIceberg reads, in order."""
+def round_trip(node, kind, schema_text, values, expected):
+    """Sends framed values and compares all that is read."""
     topic = f"random_{kind.lower()}_{uuid.uuid4().hex[:8]}"
     admin = AdminClient({"bootstrap.servers": node.kafka})
     config = {"frazil.lake.mode": "schema_id", "frazil.lake.lag.ms": "200", "frazil.check.value": "payload"}
@@ -175,8 +179,18 @@ def round_trip(node, kind, schema_text, values):
     assert producer.flush(30) == 0
     assert errors == [], f"{errors[0].str()}\n{schema_text}"
     node.wait_rows(topic, len(values), 60)
-    rows = node.catalog().load_table(f"topics.{topic}").scan().to_arrow().sort_by("kafka_offset").to_pylist()
-    return [{k: v for k, v in row.items() if not k.startswith("kafka_")} for row in rows]
+    scan = node.catalog().load_table(f"topics.{topic}").scan()
+    # PyIceberg 0.12 rebuilds lists and maps of structs from their offsets and loses their nulls on the way
+    # (io/pyarrow.py, ArrowProjectionVisitor), so null against empty is compared in the files that it plans to read.
+    compare(scan.to_arrow(), expected, empty_is_null=True)
+    files = [pq.read_table(task.file.file_path.removeprefix("file://"), partitioning=None) for task in scan.plan_files()]
+    compare(pa.concat_tables(files), expected)
+
+
+def compare(table, expected, **more):
+    rows = table.sort_by("kafka_offset").to_pylist()
+    for row, wanted in zip(rows, expected, strict=True):
+        same({k: v for k, v in row.items() if not k.startswith("kafka_")}, wanted, **more)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -190,8 +204,7 @@ def test_avro(node, seed):
         out = io.BytesIO()
         fastavro.schemaless_writer(out, parsed, written)
         encoded.append(out.getvalue())
-    for read, (_, wanted) in zip(round_trip(node, "AVRO", json.dumps(schema), encoded), pairs, strict=True):
-        same(read, wanted)
+    round_trip(node, "AVRO", json.dumps(schema), encoded, [wanted for _, wanted in pairs])
 
 
 P = descriptor_pb2.FieldDescriptorProto
@@ -362,8 +375,7 @@ def test_protobuf(node, seed):
         expected.append(fill(message))
         encoded.append(message.SerializeToString())
     schema = base64.b64encode(make.file.SerializeToString()).decode()
-    for read, wanted in zip(round_trip(node, "PROTOBUF", schema, encoded), expected, strict=True):
-        same(read, wanted)
+    round_trip(node, "PROTOBUF", schema, encoded, expected)
 
 
 class Json:
@@ -441,5 +453,4 @@ def test_json(node, seed):
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "R", **schema}
     pairs = [value() for _ in range(RECORDS)]
     encoded = [json.dumps(written, ensure_ascii=False).encode() for written, _ in pairs]
-    for read, (_, wanted) in zip(round_trip(node, "JSON", json.dumps(schema), encoded), pairs, strict=True):
-        same(read, wanted)
+    round_trip(node, "JSON", json.dumps(schema), encoded, [wanted for _, wanted in pairs])

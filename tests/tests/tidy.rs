@@ -99,11 +99,11 @@ fn every_file_opens_with_its_question() -> Result<()> {
     Ok(())
 }
 
-/// The files named in a path's document, in backquotes at the start of a numbered line.
-fn path_files(document: &str) -> Result<Vec<String>> {
+/// The source files named in a path's document, in backquotes.
+fn path_files(document: &str) -> Result<BTreeSet<String>> {
     let text = read(document)?;
-    let numbered = text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_digit()));
-    Ok(numbered.filter_map(|line| Some(line.split('`').nth(1)?.to_owned())).collect())
+    let quoted = text.split('`').skip(1).step_by(2);
+    Ok(quoted.filter(|word| word.ends_with(".rs")).map(str::to_owned).collect())
 }
 
 #[test]

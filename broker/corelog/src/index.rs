@@ -94,6 +94,49 @@ impl Frames {
         partly + chunks.map(|chunk| chunk.payload_bytes).sum::<u64>()
     }
 
+    /// The offset behind the batches at the front, from `from` on, that are older than `at`; `None` if there are none.
+    /// Batches without a timestamp go with the first one behind them that has one.
+    pub fn older(&self, from: Offset, at: Timestamp) -> Option<Offset> {
+        let first = self.chunks.partition_point(|chunk| chunk.end <= from);
+        let mut end = None;
+        for chunk in self.chunks.iter().skip(first) {
+            if chunk.max_timestamp < at.0 && chunk.last_timestamp > Timestamp::NONE.0 {
+                end = Some(chunk.end);
+                continue;
+            }
+            for frame in chunk.frames().filter(|frame| frame.last >= from) {
+                if frame.max_timestamp >= at {
+                    return end;
+                }
+                if frame.max_timestamp > Timestamp::NONE {
+                    end = Some(frame.last.plus(1));
+                }
+            }
+        }
+        end
+    }
+
+    /// The offset behind the batches at the front, from `from` on, without which there are still `bytes`; `None` if
+    /// all are needed.
+    pub fn beyond(&self, from: Offset, bytes: u64) -> Option<Offset> {
+        let first = self.chunks.partition_point(|chunk| chunk.end <= from);
+        let mut surplus = self.payload_bytes(from).checked_sub(bytes)?;
+        let mut end = None;
+        for chunk in self.chunks.iter().skip(first) {
+            if chunk.base >= from && chunk.payload_bytes <= surplus {
+                surplus -= chunk.payload_bytes;
+                end = Some(chunk.end);
+                continue;
+            }
+            for frame in chunk.frames().filter(|frame| frame.last >= from) {
+                let Some(left) = surplus.checked_sub(u64::from(frame.payload_bytes)) else { return end };
+                surplus = left;
+                end = Some(frame.last.plus(1));
+            }
+        }
+        end
+    }
+
     /// Drops what lies below `start`, as far as whole chunks do.
     pub fn drop_below(&mut self, start: Offset) {
         while self.chunks.front().is_some_and(|chunk| chunk.end <= start) {

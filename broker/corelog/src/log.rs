@@ -272,6 +272,21 @@ impl<D: Driver> CoreLog<D> {
         partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.log_start()))
     }
 
+    /// The offset behind the durable batches at the front that are all older than `at`; `None` if there are none.
+    pub fn older(&self, partition: PartitionId, at: Timestamp) -> Option<Offset> {
+        let state = self.shared.state.borrow();
+        let partition = state.partitions.get(partition)?;
+        partition.frames.older(partition.frontiers.log_start(), at)
+    }
+
+    /// The offset behind the durable batches at the front without which the partition still has `bytes`; `None` if
+    /// it needs them all.
+    pub fn beyond(&self, partition: PartitionId, bytes: u64) -> Option<Offset> {
+        let state = self.shared.state.borrow();
+        let partition = state.partitions.get(partition)?;
+        partition.frames.beyond(partition.frontiers.log_start(), bytes)
+    }
+
     /// Why nothing can be appended any more.
     pub fn fenced(&self) -> Option<Error> {
         self.shared.acks.failed()

@@ -19,6 +19,8 @@ pub const DECODED_BYTES_FREE: usize = 1024 * 1024;
 pub const BATCH_BYTES_DEFAULT: usize = 1024 * 1024 + 12;
 /// A record batch whatever the topic says.
 pub const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A request that is let in beside large ones.
+pub const SMALL_REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// What the records of one batch may unpack to.
 pub const UNPACKED_BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Errors of single records that a produce response lists.
@@ -40,6 +42,8 @@ pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
 pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Files of old segments that a shard keeps open for reading.
 pub const SEGMENTS_OPEN_MAX: usize = 64;
+/// How often a shard looks for records that retention drops; `log.retention.check.interval.ms` in Kafka is longer.
+pub const RETENTION_TICK_MS: u64 = 30_000;
 /// Recent frames kept in memory per shard.
 pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
 

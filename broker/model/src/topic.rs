@@ -245,6 +245,21 @@ impl TopicSettings {
         self.get("cleanup.policy").contains("compact")
     }
 
+    /// True if retention.ms and retention.bytes hold for the topic.
+    pub fn is_deleted_by_retention(&self) -> bool {
+        self.get("cleanup.policy").contains("delete")
+    }
+
+    /// `None` keeps records for ever.
+    pub fn retention_ms(&self) -> Option<i64> {
+        Some(self.int("retention.ms")).filter(|ms| *ms >= 0)
+    }
+
+    /// Bytes of a partition that are kept; `None` keeps all.
+    pub fn retention_bytes(&self) -> Option<u64> {
+        u64::try_from(self.int("retention.bytes")).ok()
+    }
+
     pub fn is_log_append_time(&self) -> bool {
         self.get("message.timestamp.type") == "LogAppendTime"
     }

@@ -4,10 +4,30 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use model::limits::SMALL_REQUEST_BYTES_MAX;
+
 use crate::message::{Reply, reply};
 
-/// Bounds the bytes of requests that a shard has read but not answered. First come, first served.
-pub struct Admission {
+/// Bounds the bytes of requests that a shard has read but not answered. Large requests have a room of their own:
+/// clients that announce much and send nothing hold up each other, not those who ask for little.
+pub struct Admissions {
+    small: Rc<Admission>,
+    large: Rc<Admission>,
+}
+
+impl Admissions {
+    pub fn new(bytes_max: usize) -> Admissions {
+        Admissions { small: Admission::new(bytes_max / 2), large: Admission::new(bytes_max / 2) }
+    }
+
+    pub async fn admit(&self, bytes: usize) -> Permit {
+        let room = if bytes <= SMALL_REQUEST_BYTES_MAX { &self.small } else { &self.large };
+        room.admit(bytes).await
+    }
+}
+
+/// One room. First come, first served.
+struct Admission {
     bytes_max: usize,
     taken: Cell<usize>,
     waiting: RefCell<VecDeque<(usize, Reply<Permit>)>>,
@@ -20,12 +40,12 @@ pub struct Permit {
 }
 
 impl Admission {
-    pub fn new(bytes_max: usize) -> Rc<Admission> {
+    fn new(bytes_max: usize) -> Rc<Admission> {
         Rc::new(Admission { bytes_max, taken: Cell::new(0), waiting: RefCell::default() })
     }
 
     /// Waits for room. A request that is larger than everything is let in alone.
-    pub async fn admit(self: &Rc<Self>, bytes: usize) -> Permit {
+    async fn admit(self: &Rc<Self>, bytes: usize) -> Permit {
         let bytes = bytes.min(self.bytes_max);
         if self.waiting.borrow().is_empty() && self.fits(bytes) {
             return self.take(bytes);
@@ -84,6 +104,14 @@ mod tests {
         let _large = large.now_or_never().expect("there is room again");
         let _small = small.now_or_never().expect("it fits beside the large one");
         assert_eq!(admission.taken.get(), 80);
+    }
+
+    #[test]
+    fn large_requests_never_hold_up_small_ones() {
+        let admissions = Admissions::new(10 * SMALL_REQUEST_BYTES_MAX);
+        let _large = admissions.admit(5 * SMALL_REQUEST_BYTES_MAX).now_or_never().expect("there is room");
+        assert!(admissions.admit(2 * SMALL_REQUEST_BYTES_MAX).now_or_never().is_none());
+        assert!(admissions.admit(SMALL_REQUEST_BYTES_MAX).now_or_never().is_some());
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod partition;
 mod producers;
 mod checkers;
 mod reads;
+mod retention;
 mod watches;
 pub mod groups;
 mod group_host;

@@ -56,6 +56,8 @@ pub struct NodeConfig {
     pub segment_bytes: u64,
     /// Recent batches kept in memory, per shard.
     pub tail_cache_bytes: usize,
+    /// How often records are looked for that retention drops.
+    pub retention_tick_ms: u64,
 }
 
 /// What all shards and handles of a node share. Nothing here is locked: snapshots and mailboxes only.
@@ -213,7 +215,8 @@ impl NodeHandle {
         Ok(stored.map_err(|refused| refused.fault)?.base)
     }
 
-    /// Whole batches from `from` on, at least one if there is one before `wait_ms` have passed.
+    /// Whole batches from `from` on, at least one if there is one before `wait_ms` have passed; none at once if `from`
+    /// lies below the log's start, which is told.
     pub async fn fetch(
         &self,
         topic: &str,

@@ -35,8 +35,13 @@ impl<D: Driver> Shard<D> {
         Ok(Got { batches, frontiers })
     }
 
-    /// Reads one partition and waits for its next record where there is none.
+    /// Reads one partition and waits for its next record where there is none. For an offset that was dropped there
+    /// is nothing to wait for: the frontiers tell where to go on.
     pub async fn poll(&self, want: Want, wait_ms: u32) -> Result<Got, Fault> {
+        let frontiers = self.log.frontiers(want.partition);
+        if want.from < frontiers.log_start() {
+            return Ok(Got { batches: Vec::new(), frontiers });
+        }
         let until = self.driver.now().plus_ms(u64::from(wait_ms));
         loop {
             let got = self.read_one(want).await?;

@@ -13,7 +13,7 @@ use model::limits::{CONNECTIONS_PER_SHARD_MAX, MAILBOX_MESSAGES_MAX, REQUEST_BYT
 use model::{Error, PartitionId, Result, ShardId, Term};
 use runtime::{Driver, Instant, Listener, MailReceiver, TaskHandle};
 
-use crate::admission::Admission;
+use crate::admission::Admissions;
 use crate::api::ApiTable;
 use crate::checkers::Checkers;
 use crate::connection;
@@ -46,7 +46,7 @@ pub struct Shard<D: Driver> {
     pub watches: Rc<Watches>,
     pub producers: RefCell<Producers>,
     pub checkers: RefCell<Checkers>,
-    pub admission: Rc<Admission>,
+    pub admission: Admissions,
     pub apis: ApiTable<D>,
     pub groups: GroupHost,
     /// Producer ids that this shard may give out.
@@ -67,8 +67,8 @@ pub async fn run_shard<D: Driver>(driver: D, seed: ShardSeed) {
     if ready.send(outcome).is_err() {
         tracing::debug!(shard = id.0, "nobody waits for the shard to be ready");
     }
-    if let Ok((shard, accepting)) = started {
-        shard.serve(mailbox, accepting).await;
+    if let Ok((shard, until_stop)) = started {
+        shard.serve(mailbox, until_stop).await;
     }
 }
 
@@ -77,7 +77,7 @@ async fn start<D: Driver>(
     id: ShardId,
     node: Arc<Node>,
     founding: Founding,
-) -> Result<(Rc<Shard<D>>, D::Task<()>)> {
+) -> Result<(Rc<Shard<D>>, [D::Task<()>; 2])> {
     let watches = Rc::new(Watches::default());
     let mut producers = Producers::default();
     let config = LogConfig {
@@ -105,7 +105,7 @@ async fn start<D: Driver>(
         watches,
         producers: RefCell::new(producers),
         checkers: RefCell::default(),
-        admission: Admission::new(REQUEST_BYTES_IN_FLIGHT_MAX),
+        admission: Admissions::new(REQUEST_BYTES_IN_FLIGHT_MAX),
         apis: ApiTable::new(),
         groups: GroupHost::new(node.config.groups.clone()),
         producer_ids: RefCell::new(0..0),
@@ -119,7 +119,8 @@ async fn start<D: Driver>(
     let accepting = shard.listen()?;
     shard.start("expire producers", shard.clone().expire_producers());
     shard.start("tick groups", shard.clone().tick_groups());
-    Ok((shard, accepting))
+    let retaining = shard.driver.spawn("retention", shard.clone().retain());
+    Ok((shard, [accepting, retaining]))
 }
 
 /// Returns when the cluster's state is published: by this shard if it is the first, else by the first one.
@@ -214,10 +215,10 @@ impl<D: Driver> Shard<D> {
     }
 
     /// Takes letters from the mailbox, in order, until one says stop.
-    async fn serve(self: Rc<Self>, mailbox: MailReceiver<ShardMessage>, accepting: D::Task<()>) {
+    async fn serve(self: Rc<Self>, mailbox: MailReceiver<ShardMessage>, until_stop: [D::Task<()>; 2]) {
         while let Some(message) = mailbox.recv().await {
             if let ShardMessage::Stop { reply } = message {
-                accepting.cancel();
+                until_stop.into_iter().for_each(TaskHandle::cancel);
                 if let Err(error) = self.log.clone().close().await {
                     tracing::error!(shard = self.id.0, "the log was not closed cleanly: {error}");
                 }

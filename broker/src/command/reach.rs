@@ -17,7 +17,13 @@ pub struct Reach {
     #[arg(long, global = true, env = "FRAZIL_KAFKA_ADDR", default_value = "127.0.0.1:9092", value_name = "HOST:PORT")]
     pub kafka_addr: SocketAddr,
     /// The node's schema registry
-    #[arg(long, global = true, env = "FRAZIL_REGISTRY_ADDR", default_value = "127.0.0.1:8081", value_name = "HOST:PORT")]
+    #[arg(
+        long,
+        global = true,
+        env = "FRAZIL_REGISTRY_ADDR",
+        default_value = "127.0.0.1:8081",
+        value_name = "HOST:PORT"
+    )]
     pub registry_addr: SocketAddr,
     /// The node's admin listener
     #[arg(long, global = true, env = "FRAZIL_ADMIN_ADDR", default_value = "127.0.0.1:9644", value_name = "HOST:PORT")]

@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 use model::Offset;
 use model::limits::UNPACKED_BATCH_BYTES_MAX;
 use schema_registry::{Admission, Outcome, Record, Registry, Request, Response, Schema, View};
-use serde_json::json;
 use server::NodeHandle;
 use tokio::sync::Mutex;
 use wire::{BatchBuilder, Compression};
@@ -59,7 +58,7 @@ impl RegistryService {
             Outcome::Answer(response) => response,
             Outcome::Write { records, then } => match self.write(&mut registry, records).await {
                 Ok(()) => then,
-                Err(error) => not_stored(&error),
+                Err(error) => Outcome::not_written(&format!("{error:#}")),
             },
         }
     }
@@ -77,12 +76,6 @@ impl RegistryService {
         self.view.store(registry.view());
         Ok(())
     }
-}
-
-/// Confluent's code for a store that fails: clients try again.
-fn not_stored(error: &anyhow::Error) -> Response {
-    let message = format!("the registry's topic could not be written, nothing was changed: {error:#}");
-    Response::json(500, &json!({ "error_code": 50001, "message": message }))
 }
 
 impl Admission for RegistryService {

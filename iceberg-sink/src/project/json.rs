@@ -6,7 +6,7 @@ mod tests;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::types::Fault;
 use crate::types::json::{Node, Record};
@@ -66,7 +66,9 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
                 error
             };
             let Some(index) = self.record.index.get(&name).copied() else {
-                return Err(step(A::Error::custom("the schema has no such property, so there is no column for it")));
+                // A schema that leaves its objects open allows this; it stays in the record, no column shows it.
+                map.next_value::<IgnoredAny>()?;
+                continue;
             };
             if std::mem::replace(&mut set[index], true) {
                 return Err(step(A::Error::custom("the object has this property twice")));

@@ -58,7 +58,8 @@ impl Faulty {
     fn fault(&self) -> Option<Fault> {
         let number = self.puts.fetch_add(1, Ordering::SeqCst) + 1;
         let (first, every) = (self.first.load(Ordering::SeqCst), self.every.load(Ordering::SeqCst));
-        let turn = first != 0 && (number == first || (number > first && every != 0 && (number - first).is_multiple_of(every)));
+        let turn =
+            first != 0 && (number == first || (number > first && every != 0 && (number - first).is_multiple_of(every)));
         turn.then(|| if self.lose_answers.load(Ordering::SeqCst) == 1 { Fault::After } else { Fault::Before })
     }
 }

@@ -24,9 +24,10 @@ fn list(frames: &[FrameAt]) -> Frames {
 proptest! {
     #[test]
     fn lookups_agree_with_a_plain_list(
-        steps in prop::collection::vec((0..3u16, 0..50u16, any::<u16>(), any::<u32>(), any::<i64>()), 0..300),
+        steps in prop::collection::vec((0..3u16, 0..50u16, any::<u16>(), any::<u32>(), prop_oneof![any::<i64>(), -1..100i64]), 0..300),
         from in 0..3000i64,
-        at in any::<i64>(),
+        at in prop_oneof![any::<i64>(), -3..100i64],
+        bytes in prop_oneof![any::<u64>(), 0..400u64 << 32],
     ) {
         let (plain, from, at) = (frames(&steps), Offset(from), Timestamp(at));
         let mut list = list(&plain);
@@ -38,6 +39,12 @@ proptest! {
         let newest = after.iter().copied().find(|frame| Some(frame.max_timestamp) == largest);
         prop_assert_eq!(list.newest(from), newest);
         prop_assert_eq!(list.payload_bytes(from), after.iter().map(|frame| u64::from(frame.payload_bytes)).sum::<u64>());
+        let young = after.iter().position(|frame| frame.max_timestamp >= at).unwrap_or(after.len());
+        let older = after[..young].iter().rev().find(|frame| frame.max_timestamp.0 >= 0).map(|frame| frame.last.plus(1));
+        prop_assert_eq!(list.older(from, at), older);
+        let rest = |n: usize| after[n..].iter().map(|frame| u64::from(frame.payload_bytes)).sum::<u64>();
+        let dropped = (1..=after.len()).rev().find(|n| rest(*n) >= bytes);
+        prop_assert_eq!(list.beyond(from, bytes), dropped.map(|n| after[n - 1].last.plus(1)));
         list.drop_below(from);
         prop_assert_eq!(list.from(from).collect::<Vec<_>>(), after);
     }

@@ -4,3 +4,4 @@ mod support;
 mod requests;
 mod store;
 mod rules;
+mod retention;
