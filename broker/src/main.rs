@@ -43,6 +43,7 @@ enum What {
 
 fn main() -> ExitCode {
     abort_on_panic();
+    capture_no_backtraces();
     let outcome = match Cli::parse().what {
         What::Start(layer) => node::start(layer),
         What::Demo(args) => demo::run(args),
@@ -70,4 +71,10 @@ fn abort_on_panic() {
         report(panic);
         std::process::abort();
     }));
+}
+
+/// Each request that cannot be decoded makes an error; with RUST_BACKTRACE set, each would walk the stack.
+fn capture_no_backtraces() {
+    // SAFETY: no other thread runs yet.
+    unsafe { std::env::set_var("RUST_LIB_BACKTRACE", "0") };
 }

@@ -11,6 +11,7 @@ mod tables;
 pub use gate::Gate;
 pub use registry::RegistryService;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,8 @@ pub fn start(flags: Layer) -> Result<()> {
 /// Log lines go to the standard error; the standard output is for answers.
 pub fn init_log(filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| format!("log = {filter:?}: no such filter"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     log.try_init().map_err(|error| anyhow::anyhow!("the log cannot be set up: {error}"))
 }
 

@@ -42,6 +42,7 @@ fn imports_go_downwards_only() -> Result<()> {
         ("objects", &["model"]),
         ("iceberg-sink", &["model", "wire", "schema-registry", "objects"]),
         ("query", &["model", "objects", "iceberg-sink"]),
+        ("load", &["model", "wire"]),
     ];
     let members = members()?;
     let names: BTreeSet<&String> = members.keys().collect();

@@ -104,6 +104,11 @@ impl Commit {
         self.durable
     }
 
+    /// The last frame that was put in a group, or stood in the log before.
+    pub fn last(&self) -> Position {
+        self.previous
+    }
+
     /// The sequence of the last frame that was put in a group.
     pub fn placed(&self) -> u64 {
         self.placed

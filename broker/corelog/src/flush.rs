@@ -178,6 +178,8 @@ impl<D: Driver> Flusher<D> {
     /// Goes on in the next segment; the file of the full one is closed when its last write has ended.
     fn enter(&mut self, segment: (Segment, D::Log)) {
         let mut state = self.shared.state.borrow_mut();
+        let before = state.commit.last();
+        state.notes.entered(&segment.0, before);
         state.commit.enter(segment.0.data_start(), segment.0.end());
         state.reclaim_due = true;
         let written = self.shared.acks.wait(state.commit.placed());
@@ -304,7 +306,7 @@ impl<D: Driver> Flusher<D> {
         }));
     }
 
-    /// Removes the oldest segment if it can go; what must outlive it is noted again before.
+    /// Removes the oldest segment that can go; what must outlive it is noted again before.
     fn reclaim(&mut self) {
         self.reclaiming = false;
         let shared = self.shared.clone();
@@ -314,24 +316,21 @@ impl<D: Driver> Flusher<D> {
         let segments = shared.store.segments();
         let reclaim = {
             let state = self.state();
-            plan(&segments, self.active.0.number, state.commit.durable(), &state.partitions, &state.ends)
+            plan(&segments, self.active.0.number, state.commit.durable(), &state.partitions, &state.notes)
         };
         match reclaim {
             Reclaim::Nothing => {}
-            Reclaim::Renew { starts, groups } => {
-                starts.into_iter().for_each(|partition| shared.note_log_start(partition));
-                if groups {
-                    shared.note_groups(Kind::Groups);
-                }
+            Reclaim::Renew(renew) => {
+                shared.renew(renew);
                 self.renewed = shared.state.borrow().sequence;
             }
-            Reclaim::RemoveFirst => {
+            Reclaim::Remove(number) => {
                 self.reclaiming = true;
                 // The notes that made its frames dead are durable before it goes.
                 let noted = shared.acks.wait(self.state().sequence - 1);
                 self.chores.push(Box::pin(async move {
                     Event::Removed(match noted.await {
-                        Ok(()) => shared.store.remove_first().await,
+                        Ok(()) => shared.store.remove(number).await,
                         Err(error) => Err(error),
                     })
                 }));
@@ -342,7 +341,12 @@ impl<D: Driver> Flusher<D> {
     fn removed(&mut self, result: Result<()>) {
         self.reclaiming = false;
         match result {
-            Ok(()) => self.reclaim(),
+            Ok(()) => {
+                if let Some(first) = self.shared.store.segments().first() {
+                    self.state().notes.begin_with(first);
+                }
+                self.reclaim();
+            }
             Err(error) => tracing::warn!(%error, "an old segment stays for now"),
         }
     }

@@ -28,13 +28,14 @@ pub(crate) enum Kind {
     Closed = 5,
     /// The last entries of groups, written again before their segment goes.
     Groups = 6,
+    /// Segments that are missing from the middle of the log.
+    Gaps = 7,
 }
 
 impl Kind {
     fn of(code: u8) -> Option<Kind> {
-        [Kind::Batch, Kind::Forgotten, Kind::LogStart, Kind::Opened, Kind::Closed, Kind::Groups]
-            .into_iter()
-            .find(|kind| *kind as u8 == code)
+        use Kind::{Batch, Closed, Forgotten, Gaps, Groups, LogStart, Opened};
+        [Batch, Forgotten, LogStart, Opened, Closed, Groups, Gaps].into_iter().find(|kind| *kind as u8 == code)
     }
 }
 

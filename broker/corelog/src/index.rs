@@ -84,6 +84,20 @@ impl Frames {
         self.reaching(from, Timestamp(largest)).next()
     }
 
+    /// Calls `touch` with the position of each frame from `from` on; with the first and the last one only where the
+    /// frames between them are known to lie `near` these two.
+    pub fn positions(&self, from: Offset, near: impl Fn(Position, Position) -> bool, mut touch: impl FnMut(Position)) {
+        let first = self.chunks.partition_point(|chunk| chunk.end <= from);
+        for chunk in self.chunks.iter().skip(first) {
+            if chunk.base >= from && near(chunk.position, chunk.last_position) {
+                touch(chunk.position);
+                touch(chunk.last_position);
+            } else {
+                chunk.frames().filter(|frame| frame.last >= from).for_each(|frame| touch(frame.position));
+            }
+        }
+    }
+
     /// Bytes of the batches from the one with `from` on.
     pub fn payload_bytes(&self, from: Offset) -> u64 {
         let first = self.chunks.partition_point(|chunk| chunk.end <= from);

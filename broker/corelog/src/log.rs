@@ -15,8 +15,9 @@ use wire::batch::BatchHeader;
 use crate::commit::{Commit, Retired};
 use crate::durable::{Acks, Durable};
 use crate::flush;
-use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, encode_groups, frame_bytes, parse_groups};
+use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, frame_bytes};
 use crate::group::Pending;
+use crate::notes::Notes;
 use crate::partitions::Partitions;
 use crate::recovery::{Damage, Found, recover};
 use crate::segment::{DATA_START, SEGMENT_BYTES_MIN, Segment};
@@ -86,7 +87,7 @@ pub(crate) struct State {
     pub partitions: Partitions,
     pub commit: Commit,
     pub tail: Tail,
-    pub ends: GroupEnds,
+    pub notes: Notes,
     pub stats: LogStats,
     /// The sequence of the next frame.
     pub sequence: u64,
@@ -96,9 +97,6 @@ pub(crate) struct State {
     /// Notes are durable that may have left old segments without a live batch.
     pub reclaim_due: bool,
 }
-
-/// The last entry of each log group, and where it stands as far as it is durable.
-pub(crate) type GroupEnds = HashMap<LogGroup, (GroupEnd, Position)>;
 
 /// Wakes the flush loop.
 #[derive(Default)]
@@ -155,9 +153,13 @@ impl<D: Driver> CoreLog<D> {
             close_file(file).await;
         }
         let segments = store.segments();
-        let (mut partitions, mut ends) = (Partitions::default(), GroupEnds::new());
-        let recovered =
-            recover(&segments, &store, |found| list_found(&found, &mut partitions, &mut ends, &mut seen)).await?;
+        let (mut partitions, mut notes) = (Partitions::default(), Notes::default());
+        let recovered = recover(&segments, &store, |found| {
+            let (Found::Live(head, _) | Found::Lost(head)) = found;
+            notes.found(head, &segments);
+            list_found(&found, &mut partitions, &mut notes, &mut seen)
+        })
+        .await?;
         for damage in &recovered.damage {
             tracing::error!(?damage, "the log is damaged; reads of what stood there will fail");
         }
@@ -168,7 +170,7 @@ impl<D: Driver> CoreLog<D> {
             driver: driver.clone(),
             store,
             acks: Acks::default(),
-            state: RefCell::new(State::new(partitions, commit, ends, tail_bytes)),
+            state: RefCell::new(State::new(partitions, commit, notes, tail_bytes)),
             work: Work::default(),
             group,
             payload_bytes_max: payload_bytes_max(bytes),
@@ -272,6 +274,11 @@ impl<D: Driver> CoreLog<D> {
         partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.log_start()))
     }
 
+    /// Bytes that are appended and not durable; at [`LOG_BACKLOG_BYTES_MAX`] appends are refused.
+    pub fn backlog_bytes(&self) -> usize {
+        self.shared.state.borrow().commit.backlog_bytes()
+    }
+
     /// The offset behind the durable batches at the front that are all older than `at`; `None` if there are none.
     pub fn older(&self, partition: PartitionId, at: Timestamp) -> Option<Offset> {
         let state = self.shared.state.borrow();
@@ -370,12 +377,6 @@ impl<D: Driver> Shared<D> {
         self.note(Entry::note(Kind::LogStart, partition, start), Bytes::new());
     }
 
-    /// Notes the last entries of all groups.
-    pub fn note_groups(&self, kind: Kind) {
-        let table = encode_groups(self.state.borrow().ends.values().map(|(end, _)| *end));
-        self.note(Entry::note(kind, PartitionId(0), Offset::ZERO), table);
-    }
-
     /// Frames are durable, in order: moves high watermarks, then acknowledges, then tells who listens.
     pub fn retire(&self, retired: &[Retired]) {
         let Some(last) = retired.last() else { return };
@@ -389,16 +390,16 @@ impl<D: Driver> Shared<D> {
 }
 
 impl State {
-    fn new(partitions: Partitions, commit: Commit, ends: GroupEnds, tail_bytes: usize) -> State {
+    fn new(partitions: Partitions, commit: Commit, notes: Notes, tail_bytes: usize) -> State {
         let (tail, stats) = (Tail::new(tail_bytes), LogStats::default());
         let (starved, closing, reclaim_due) = (None, false, true);
-        State { partitions, commit, tail, ends, stats, sequence: 0, starved, closing, reclaim_due }
+        State { partitions, commit, tail, notes, stats, sequence: 0, starved, closing, reclaim_due }
     }
 
     /// The index of the group's next entry, which is now its last.
     fn next_entry(&mut self, group: LogGroup, term: Term) -> Result<LogIndex> {
         let none = GroupEnd { group, term, index: LogIndex(0) };
-        let (end, _) = self.ends.entry(group).or_insert((none, Position(0)));
+        let (end, _) = self.notes.ends.entry(group).or_insert((none, Position(0)));
         if term < end.term {
             return Err(Error::conflict(format!(
                 "term {term} of log group {group} is over, it is in term {}",
@@ -420,7 +421,7 @@ impl State {
         for Retired { sequence, entry, position, payload_bytes } in retired {
             match entry.kind {
                 Kind::Batch => {
-                    self.ends.entry(entry.group).and_modify(|(_, at)| *at = *position);
+                    self.notes.ends.entry(entry.group).and_modify(|(_, at)| *at = *position);
                     if let Some(end) = self.partitions.durable(*sequence, entry, *position, *payload_bytes) {
                         advanced.insert(entry.partition, end);
                     }
@@ -429,9 +430,8 @@ impl State {
                     self.partitions.start_noted(*sequence, entry, *position);
                     self.reclaim_due = true;
                 }
-                Kind::Forgotten => self.reclaim_due = true,
-                Kind::Opened | Kind::Groups => {
-                    self.ends.values_mut().for_each(|(_, at)| *at = (*at).max(*position));
+                Kind::Forgotten | Kind::Opened | Kind::Groups | Kind::Gaps => {
+                    self.notes.durable(entry, *position);
                     self.reclaim_due = true;
                 }
                 Kind::Closed => {}
@@ -445,13 +445,13 @@ impl State {
 fn list_found(
     found: &Found<'_>,
     partitions: &mut Partitions,
-    ends: &mut GroupEnds,
+    notes: &mut Notes,
     seen: &mut impl FnMut(PartitionId, &BatchHeader),
 ) -> Result<()> {
     match found {
         Found::Lost(head) => {
             let Entry { group, term, index, .. } = head.entry;
-            ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
+            notes.ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
             partitions.recovered_damaged(&head.entry)?;
         }
         Found::Live(head, payload) => match head.entry.kind {
@@ -461,16 +461,15 @@ fn list_found(
                     Error::damaged(format!("the log's frame at {} holds no batch: {error}", head.place.position))
                 })?;
                 partitions.recovered(&head.entry, head.place.position, head.payload_bytes)?;
-                ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
+                notes.ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
                 seen(partition, &header);
             }
-            Kind::Forgotten => drop(partitions.forget(head.entry.partition)),
-            Kind::LogStart => partitions.recovered_start(&head.entry, head.place.position),
-            Kind::Opened | Kind::Groups => {
-                for end in parse_groups(payload) {
-                    ends.insert(end.group, (end, head.place.position));
-                }
+            Kind::Forgotten => {
+                partitions.forget(head.entry.partition);
+                notes.found_note(head, payload);
             }
+            Kind::LogStart => partitions.recovered_start(&head.entry, head.place.position),
+            Kind::Opened | Kind::Groups | Kind::Gaps => notes.found_note(head, payload),
             Kind::Closed => {}
         },
     }

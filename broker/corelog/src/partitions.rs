@@ -52,11 +52,6 @@ impl Partition {
         Some(damaged(partition, lost.start, lost.end))
     }
 
-    /// The position of the first batch that is still needed.
-    pub fn first_live(&self) -> Option<Position> {
-        self.frames.from(self.frontiers.log_start()).next().map(|frame| frame.position)
-    }
-
     fn memory_bytes(&self) -> usize {
         let lost = self.lost.capacity() * size_of::<Range<Offset>>();
         // The map keeps key, value and a control byte per slot, and up to half of the slots free.

@@ -2,42 +2,89 @@
 
 use model::{PartitionId, Position};
 
-use crate::log::GroupEnds;
+use crate::gaps::Gaps;
+use crate::notes::Notes;
 use crate::partitions::Partitions;
 use crate::segment::Segment;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Reclaim {
     Nothing,
-    /// Note these log starts and the ends of the groups again: their last note stands in a segment that could go.
-    Renew {
-        starts: Vec<PartitionId>,
-        groups: bool,
-    },
-    /// The oldest segment can go.
-    RemoveFirst,
+    /// Note these again: their last note stands in a segment that could go.
+    Renew(Renew),
+    /// The segment with this number can go.
+    Remove(u64),
 }
 
-/// Looks at the oldest segments before the `active` one, as far as the log is durable.
+/// What must outlive the segments that could go.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Renew {
+    /// Log starts of these partitions.
+    pub starts: Vec<PartitionId>,
+    /// That these partitions are forgotten.
+    pub tombs: Vec<PartitionId>,
+    /// The ends of the groups.
+    pub groups: bool,
+    /// Where segments are missing, those that could go among them.
+    pub gaps: Option<Gaps>,
+}
+
+/// Looks at all segments before the `active` one, as far as the log is durable.
 pub(crate) fn plan(
     segments: &[Segment],
     active: u64,
     durable: Position,
     partitions: &Partitions,
-    ends: &GroupEnds,
+    notes: &Notes,
 ) -> Reclaim {
-    let live = partitions.iter().filter_map(|(_, partition)| partition.first_live()).min();
+    let live = live(segments, partitions);
     let done = |segment: &Segment| segment.number < active && segment.end() <= durable;
-    let dead = |segment: &&Segment| done(segment) && live.is_none_or(|live| live >= segment.end());
-    let Some(boundary) = segments.iter().take_while(dead).last().map(Segment::end) else { return Reclaim::Nothing };
-    let below = |position: Position| position < boundary;
-    let starts: Vec<PartitionId> =
-        partitions.iter().filter(|(_, partition)| partition.start_note.is_some_and(below)).map(|(id, _)| id).collect();
-    let groups = ends.values().any(|(_, at)| below(*at));
-    match starts.is_empty() && !groups {
-        true => Reclaim::RemoveFirst,
-        false => Reclaim::Renew { starts, groups },
+    let mut dead: Vec<&Segment> = Vec::new();
+    let (mut front, mut gaps) = (true, notes.gaps.clone());
+    let mut middle: Vec<&Segment> = Vec::new();
+    for (segment, live) in segments.iter().zip(live) {
+        let could_go = !live && done(segment);
+        front &= could_go;
+        if front {
+            dead.push(segment);
+        } else if could_go
+            && let Some(before) = notes.before(segment)
+            && !notes.holds_back(segment, partitions)
+        {
+            gaps.add(segment, before);
+            middle.push(segment);
+            dead.push(segment);
+        }
     }
+    let Some(first) = dead.first() else { return Reclaim::Nothing };
+    let within = |list: &[&Segment], at: Position| {
+        let after = list.partition_point(|segment| segment.base <= at);
+        after > 0 && list[after - 1].holds(at)
+    };
+    let stands = |partition: &crate::partitions::Partition| partition.start_note.is_some_and(|at| within(&dead, at));
+    let gaps_due = notes.gaps_at.is_some_and(|at| within(&dead, at)) || gaps != notes.gaps;
+    let renew = Renew {
+        starts: partitions.iter().filter(|(_, partition)| stands(partition)).map(|(id, _)| id).collect(),
+        tombs: notes.tombs.iter().filter(|(_, at)| within(&middle, **at)).map(|(id, _)| *id).collect(),
+        groups: notes.ends.values().any(|(_, at)| within(&dead, *at)),
+        gaps: gaps_due.then_some(gaps),
+    };
+    if renew == Renew::default() { Reclaim::Remove(first.number) } else { Reclaim::Renew(renew) }
+}
+
+/// For each segment, whether a live batch lies in it.
+fn live(segments: &[Segment], partitions: &Partitions) -> Vec<bool> {
+    let mut live = vec![false; segments.len()];
+    let of = |at: Position| segments.partition_point(|segment| segment.base <= at).saturating_sub(1);
+    for (_, partition) in partitions.iter() {
+        let near = |first: Position, last: Position| of(last) <= of(first) + 1;
+        partition.frames.positions(partition.frontiers.log_start(), near, |at| {
+            if let Some(live) = live.get_mut(of(at)) {
+                *live = true;
+            }
+        });
+    }
+    live
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use model::{Offset, PartitionId, Position, Result};
 use wire::batch::HEADER_BYTES;
 
 use crate::frame::{Head, Kind};
+use crate::gaps::Gaps;
 use crate::scan::{Blocks, Scan};
 use crate::segment::Segment;
 
@@ -70,6 +71,10 @@ struct Recovery<'a, B> {
     /// Where sessions began, once somebody had to look; leftovers of a cut tail are known by them.
     sessions: Option<Vec<Position>>,
     damage: Vec<Damage>,
+    /// Damage that is none if the log was cut out there: its place in the list, the frame before, and the one that
+    /// the frame behind names as the one before.
+    holes: Vec<(usize, Position, Position)>,
+    gaps: Gaps,
     closed: bool,
 }
 
@@ -81,15 +86,30 @@ pub(crate) async fn recover<B: Blocks>(
 ) -> Result<Recovered> {
     let scan = Scan::new(segments, blocks);
     let start = segments.first().expect("a log has a segment").data_start();
-    let mut recovery = Recovery { scan, start, chain: None, sessions: None, damage: Vec::new(), closed: false };
+    let mut recovery = Recovery::new(scan, start);
     let at = recovery.follow(start, &mut found).await?;
+    recovery.explain_holes();
     let last = recovery.chain.map_or(Position(0), |chain| chain.last);
     let end = Position(at.0.next_multiple_of(IO_ALIGN as u64));
     let torn = !recovery.closed && recovery.chain.is_some();
     Ok(Recovered { end, last, damage: recovery.damage, torn })
 }
 
-impl<B: Blocks> Recovery<'_, B> {
+impl<'a, B: Blocks> Recovery<'a, B> {
+    fn new(scan: Scan<'a, B>, start: Position) -> Recovery<'a, B> {
+        let (damage, holes, gaps) = (Vec::new(), Vec::new(), Gaps::default());
+        Recovery { scan, start, chain: None, sessions: None, damage, holes, gaps, closed: false }
+    }
+
+    /// Takes back what was reported where segments were removed on purpose: their table comes later in the log.
+    fn explain_holes(&mut self) {
+        for (at, last, previous) in self.holes.drain(..).rev() {
+            if self.gaps.explain(last, previous) {
+                self.damage.remove(at);
+            }
+        }
+    }
+
     /// Returns where the log ends.
     async fn follow(&mut self, mut at: Position, found: &mut impl FnMut(Found<'_>) -> Result<()>) -> Result<Position> {
         loop {
@@ -99,6 +119,9 @@ impl<B: Blocks> Recovery<'_, B> {
             {
                 let bytes_max = if head.entry.kind == Kind::Batch { HEADER_BYTES } else { NOTE_BYTES_MAX };
                 let payload = self.scan.payload(&head, bytes_max).await?;
+                if head.entry.kind == Kind::Gaps {
+                    self.gaps = Gaps::parse(&payload);
+                }
                 found(Found::Live(&head, &payload))?;
                 at = self.pass(&head);
                 continue;
@@ -113,6 +136,9 @@ impl<B: Blocks> Recovery<'_, B> {
                 }
                 (Ahead::Proof(next), None) => {
                     let (from, to) = (at, next.place.position);
+                    if let Some(chain) = self.chain {
+                        self.holes.push((self.damage.len(), chain.last, next.place.previous));
+                    }
                     self.damage.push(Damage { from, to, batch: None });
                     self.chain = Some(Chain { last: next.place.previous, session: next.place.session });
                     at = to;

@@ -111,14 +111,13 @@ impl<D: Driver> Store<D> {
         Ok(Bytes::from_owner(bytes))
     }
 
-    /// Removes the oldest segment and its file.
-    pub async fn remove_first(&self) -> Result<()> {
-        let Some(first) = self.segments.borrow().first().copied() else { return Ok(()) };
-        self.open.borrow_mut().retain(|(number, _)| *number != first.number);
-        let path = self.path(first.number);
+    /// Removes a segment and its file.
+    pub async fn remove(&self, number: u64) -> Result<()> {
+        self.open.borrow_mut().retain(|(open, _)| *open != number);
+        let path = self.path(number);
         let removed = self.driver.remove(&path).await;
         removed.map_err(|error| Error::busy(format!("{} could not be removed: {error}", path.display())))?;
-        self.segments.borrow_mut().retain(|segment| segment.number != first.number);
+        self.segments.borrow_mut().retain(|segment| segment.number != number);
         Ok(())
     }
 

@@ -40,6 +40,8 @@ pub const WRITES_IN_FLIGHT_MAX: usize = 4;
 pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
 /// Frames of one log that wait for the disk.
 pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// How long a producer is asked to pause when that much waits.
+pub const THROTTLE_MS_MAX: u32 = 1_000;
 /// Files of old segments that a shard keeps open for reading.
 pub const SEGMENTS_OPEN_MAX: usize = 64;
 /// How often a shard looks for records that retention drops; `log.retention.check.interval.ms` in Kafka is longer.

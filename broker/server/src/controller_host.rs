@@ -116,13 +116,14 @@ impl<D: Driver> ControllerHost<D> {
         self.node.published.store(Arc::new(self.controller.cluster().clone()));
     }
 
-    /// Tells the owners of a deleted topic's partitions.
+    /// Tells all shards that a topic is deleted: its partitions go, and so do the offsets of groups in it.
     async fn forget(&self, topic: &Topic) {
         for shard in self.node.shards() {
             let here = topic.partitions.iter().filter(|place| place.shard == shard);
             let partitions: Vec<PartitionId> = here.map(|place| place.id).collect();
-            // A shard that is gone forgets them at its next start.
-            if !partitions.is_empty() && self.node.send(shard, ShardMessage::Forget { partitions }).await.is_err() {
+            // A shard that is gone forgets all that at its next start.
+            let message = ShardMessage::Forget { topic: topic.name.clone(), partitions };
+            if self.node.send(shard, message).await.is_err() {
                 tracing::debug!(shard = shard.0, topic = %topic.name, "the shard has stopped");
             }
         }

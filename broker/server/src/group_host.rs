@@ -118,6 +118,14 @@ impl<D: Driver> Shard<D> {
         Some(Append { topic, partition, batch: builder.build(), by: Writer::Node })
     }
 
+    /// Offsets in topics that do not exist any more are dropped.
+    pub fn forget_offsets(self: &Rc<Self>, deleted: impl Fn(&str) -> bool) {
+        let effects = self.groups.coordinator.borrow_mut().forget_topics(deleted);
+        if !effects.is_empty() {
+            self.perform(effects);
+        }
+    }
+
     /// Reads the groups of this shard from the log, before clients are let in.
     pub async fn load_groups(&self) -> Result<()> {
         let cluster = self.node.cluster();

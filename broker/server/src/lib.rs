@@ -17,6 +17,7 @@ mod connection;
 mod api;
 mod route;
 mod partition;
+mod throttle;
 mod producers;
 mod checkers;
 mod reads;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use corelog::LogStats;
-use model::{Frontiers, Offset, PartitionId, ShardId, Timestamp};
+use model::{Frontiers, Offset, PartitionId, ShardId, Timestamp, TopicName};
 
 use crate::cluster::Topic;
 use crate::controller::{Command, ControllerError, Outcome};
@@ -67,6 +67,7 @@ pub enum ShardMessage {
     },
     /// A topic is deleted; its partitions of this shard are named.
     Forget {
+        topic: TopicName,
         partitions: Vec<PartitionId>,
     },
     Stop {
@@ -102,6 +103,8 @@ pub struct Stored {
     /// -1 while the records keep their own times.
     pub append_time: Timestamp,
     pub log_start: Offset,
+    /// How long the producer should pause, as the disk is behind; 0 as a rule.
+    pub throttle_ms: u32,
 }
 
 /// Nothing of the batch was stored.

@@ -15,6 +15,7 @@ use crate::internal;
 use crate::message::{Append, Appended, Refused, Stored, Writer};
 use crate::producers::{Claim, Verdict};
 use crate::shard::{LEADER_TERM, Shard};
+use crate::throttle::throttle_ms;
 
 /// The last millisecond of the year 9999: tables and clients cannot show more.
 const TIMESTAMP_MS_MAX: i64 = 253_402_300_799_999;
@@ -96,7 +97,8 @@ impl<D: Driver> Shard<D> {
     }
 
     fn stored(&self, partition: PartitionId, base: Offset, append_time: Timestamp) -> Stored {
-        Stored { base, append_time, log_start: self.log.frontiers(partition).log_start() }
+        let log_start = self.log.frontiers(partition).log_start();
+        Stored { base, append_time, log_start, throttle_ms: throttle_ms(self.log.backlog_bytes()) }
     }
 
     /// Looks into the records, where the topic's settings make that necessary.

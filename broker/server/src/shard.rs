@@ -116,6 +116,8 @@ async fn start<D: Driver>(
     });
     shard.forget_orphans();
     shard.load_groups().await?;
+    let cluster = shard.node.cluster();
+    shard.forget_offsets(|topic| cluster.topic(topic).is_none());
     let accepting = shard.listen()?;
     shard.start("expire producers", shard.clone().expire_producers());
     shard.start("tick groups", shard.clone().tick_groups());
@@ -279,7 +281,10 @@ impl<D: Driver> Shard<D> {
             ShardMessage::Stats { reply } => {
                 let _ = reply.try_send(self.log.stats());
             }
-            ShardMessage::Forget { partitions } => self.forget(&partitions),
+            ShardMessage::Forget { topic, partitions } => {
+                self.forget(&partitions);
+                self.forget_offsets(|name| name == topic.as_str());
+            }
             ShardMessage::Stop { .. } => unreachable!("handled by the caller"),
         }
     }

@@ -1,3 +1,5 @@
+//! Does a topic check what its settings say, and nothing else?
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

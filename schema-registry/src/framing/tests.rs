@@ -1,3 +1,5 @@
+//! Is the schema of a value found in all forms of framing?
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Are assignments read as members write them, and broken ones refused?
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Do acknowledgements keep the order of the log, whatever order writes end in?
+
 use bytes::Bytes;
 use model::limits::IO_BYTES_MAX;
 use model::{LogGroup, Offset, PartitionId, Term, Timestamp};

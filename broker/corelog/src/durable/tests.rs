@@ -1,3 +1,5 @@
+//! Is every waiter told once, and in order?
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;

@@ -1,3 +1,5 @@
+//! Is a frame read back as it was written, and no other bytes taken for one?
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Does the index find what was put into it, in little memory?
+
 use proptest::prelude::*;
 
 use super::*;

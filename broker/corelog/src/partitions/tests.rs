@@ -1,3 +1,5 @@
+//! Do the partitions of a log keep their offsets apart?
+
 use model::{Kind, LogGroup, LogIndex, Term, Timestamp};
 
 use super::*;

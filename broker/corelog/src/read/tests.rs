@@ -1,3 +1,5 @@
+//! Are batches found in memory and on disk alike?
+
 use model::ShardId;
 use wire::batch::{BatchBuilder, Compression, check};
 

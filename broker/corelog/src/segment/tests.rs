@@ -1,3 +1,5 @@
+//! Is a segment known by its name and header?
+
 use super::*;
 
 fn segment() -> Segment {

@@ -1,3 +1,5 @@
+//! Does the tail cache hold what is recent, within its bound?
+
 use super::*;
 
 #[test]

@@ -12,6 +12,7 @@ use wire::batch::{BatchHeader, check};
 use super::fake::{Fake, Image};
 use super::tools::{TERM, batch, body, config, open, read_all};
 use crate::log::{CoreLog, LogConfig};
+use crate::segment::number_of;
 
 const PARTITIONS: u64 = 9;
 
@@ -35,7 +36,7 @@ fn small() -> LogConfig {
 
 #[test]
 fn crashes_lose_nothing_that_was_acknowledged() {
-    let (mut ended_in_order, mut removed) = (0, false);
+    let (mut ended_in_order, mut removed, mut gaps) = (0, false, 0);
     for seed in 0..60 {
         let model = Model::default();
         let mut image = Image::new();
@@ -46,6 +47,7 @@ fn crashes_lose_nothing_that_was_acknowledged() {
                 ended_in_order += 1;
             }
             image = fake.crash_image();
+            gaps += usize::from(has_gap(&image));
             removed |= !image.keys().any(|path| path.ends_with("core-0000000001.log"));
         }
         let fake = Fake::new(image, seed);
@@ -53,6 +55,14 @@ fn crashes_lose_nothing_that_was_acknowledged() {
         fake.run(async move { verify(&open(driver, small()).await, &model).await });
     }
     assert!(ended_in_order > 10 && removed, "the runs are long enough: {ended_in_order}, {removed}");
+    assert!(gaps > 5, "segments went from the middle: {gaps} times");
+}
+
+/// True if a segment is missing between others.
+fn has_gap(image: &Image) -> bool {
+    let mut numbers: Vec<u64> = image.keys().filter_map(|path| number_of(path.file_name()?.to_str()?)).collect();
+    numbers.sort();
+    numbers.windows(2).any(|pair| pair[1] != pair[0] + 1)
 }
 
 /// One life of the process.

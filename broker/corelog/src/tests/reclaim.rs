@@ -43,7 +43,7 @@ fn old_segments_go_and_log_starts_and_indexes_stay() {
         assert_eq!(log.frontiers(idle).log_start(), Offset(3));
         assert!(read_all(&log, idle).await.expect("nothing is damaged").is_empty());
         assert_eq!(log.append(idle, batch(1, 1, 1), TERM).expect("there is room").base, Offset(3));
-        let (end, _) = log.shared.state.borrow().ends[&model::LogGroup(0)];
+        let (end, _) = log.shared.state.borrow().notes.ends[&model::LogGroup(0)];
         assert_eq!((end.term, end.index.0), (TERM, 104), "the group's indexes go on");
     });
 }
@@ -64,4 +64,57 @@ fn a_forgotten_partition_stays_forgotten() {
     let fake = Fake::new(fake.crash_image(), 4);
     let driver = fake.clone();
     fake.run(async move { assert_eq!(open(driver, config()).await.partitions(), []) });
+}
+
+#[test]
+fn segments_go_from_the_middle_and_what_was_kept_before_them_stays() {
+    let fake = Fake::new(Image::new(), 6);
+    let driver = fake.clone();
+    let (kept, gone, busy) = (PartitionId(1), PartitionId(2), PartitionId(3));
+    fake.run(async move {
+        let log = open(driver.clone(), config()).await;
+        log.append(kept, batch(1, 1, 100), TERM).expect("there is room");
+        log.append(gone, batch(2, 1, 100), TERM).expect("there is room");
+        for n in 0..100 {
+            log.append(busy, batch(n, 1, 20_000), TERM).expect("there is room");
+            log.flushed().await.expect("the disk works");
+            log.set_log_start(busy, Offset(n as i64 - 40));
+            if n == 20 {
+                log.forget(gone);
+            }
+            if n % 20 == 0 {
+                let at = driver.now().plus_ms(3_000);
+                driver.sleep_until(at).await;
+            }
+        }
+        let at = driver.now().plus_ms(5_000);
+        driver.sleep_until(at).await;
+        assert!(log.stats().segments <= 7, "{:?}", log.stats());
+        log.flushed().await.expect("the disk works");
+    });
+    let mut image = fake.crash_image();
+    assert!(image.len() <= 7 && image.keys().any(|path| path.ends_with("core-0000000001.log")));
+    for life in 0..3 {
+        let fake = Fake::new(image, 7 + life);
+        let driver = fake.clone();
+        fake.run(async move {
+            let log = open(driver.clone(), config()).await;
+            assert_eq!(log.damage(), [], "life {life}");
+            let mut partitions = log.partitions();
+            partitions.sort();
+            assert_eq!(partitions, [kept, busy], "what is forgotten stays so");
+            assert_eq!(log.frontiers(busy).log_start(), Offset(59));
+            assert_eq!(read_all(&log, kept).await.expect("nothing is damaged").len(), 1);
+            assert_eq!(read_all(&log, busy).await.expect("nothing is damaged").len(), 41 + life as usize);
+            log.append(busy, batch(life, 1, 20), TERM).expect("there is room").durable.await.expect("the disk works");
+        });
+        image = fake.crash_image();
+    }
+    let mut paths: Vec<_> = image.keys().cloned().collect();
+    paths.sort();
+    // A hole that nobody noted is damage.
+    image.remove(&paths[2]);
+    let fake = Fake::new(image, 20);
+    let driver = fake.clone();
+    fake.run(async move { assert!(!open(driver, config()).await.damage().is_empty()) });
 }

@@ -11,6 +11,7 @@ use kafka_protocol::messages::produce_response::{
 };
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TopicName as WireName};
 use kafka_protocol::protocol::StrBytes;
+use model::limits::THROTTLE_MS_MAX;
 use model::{ShardId, TopicId};
 use runtime::Driver;
 use uuid::Uuid;
@@ -129,7 +130,20 @@ fn respond(head: &Head, topics: Vec<TopicAnswers>, batches: Vec<Appended>) -> Re
         let response = TopicProduceResponse::default().with_partition_responses(partitions.collect());
         if version >= IDS_SINCE { response.with_topic_id(topic.id) } else { response.with_name(topic.name) }
     });
-    encode(head, &ProduceResponse::default().with_responses(responses.collect()))
+    let response = ProduceResponse::default().with_responses(responses.collect());
+    encode(head, &response.with_throttle_time_ms(pause_ms(&batches)))
+}
+
+/// How long the producer should pause: what the slowest of the shards wishes.
+fn pause_ms(batches: &[Appended]) -> i32 {
+    let wish = |batch: &Appended| match batch {
+        Ok(stored) => stored.throttle_ms,
+        // So much waits for the disk that nothing more was taken.
+        Err(refused) if refused.fault.error == ResponseError::RequestTimedOut => THROTTLE_MS_MAX,
+        Err(_) => 0,
+    };
+    let longest = batches.iter().map(wish).max().unwrap_or(0);
+    i32::try_from(longest).expect("at most the longest pause")
 }
 
 fn partition_response(index: i32, outcome: &Appended, version: i16) -> PartitionProduceResponse {
@@ -152,5 +166,25 @@ fn partition_response(index: i32, outcome: &Appended, version: i16) -> Partition
             });
             response.with_error_message(fault.text()).with_record_errors(records.collect())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Offset, Timestamp};
+
+    use super::*;
+    use crate::message::Stored;
+
+    #[test]
+    fn the_slowest_disk_says_how_long_to_pause() {
+        let stored = |throttle_ms| {
+            Ok(Stored { base: Offset(0), append_time: Timestamp::NONE, log_start: Offset(0), throttle_ms })
+        };
+        let refused = |error| Err(Refused::from(Fault::new(error, "no")));
+        assert_eq!(pause_ms(&[]), 0);
+        assert_eq!(pause_ms(&[stored(0), refused(ResponseError::InvalidRecord)]), 0);
+        assert_eq!(pause_ms(&[stored(3), stored(40), stored(0)]), 40);
+        assert_eq!(pause_ms(&[stored(3), refused(ResponseError::RequestTimedOut)]), 1_000);
     }
 }

@@ -133,6 +133,27 @@ impl Coordinator {
         }
     }
 
+    /// Drops the offsets in topics that are deleted; a group without members and other offsets goes with them.
+    pub fn forget_topics(&mut self, deleted: impl Fn(&str) -> bool) -> Vec<Effect> {
+        let mut writes = Vec::new();
+        self.groups.retain(|id, group| {
+            let gone: Vec<Place> = group.offsets.keys().filter(|place| deleted(&place.0)).cloned().collect();
+            if gone.is_empty() {
+                return true;
+            }
+            gone.iter().for_each(|place| drop(group.offsets.remove(place)));
+            let mut records: Vec<GroupRecord> =
+                gone.iter().map(|place| record::offset_record(id, place, None)).collect();
+            let is_over = group.is_forgotten() && group.state == State::Empty;
+            if is_over {
+                records.push(record::group_record(id, None));
+            }
+            writes.push((id.clone(), records));
+            !is_over
+        });
+        writes.into_iter().map(|(id, records)| self.persist(&id, records, Pending::Nothing)).collect()
+    }
+
     /// The outcome of a write that [`Effect::Persist`] asked for.
     pub fn persisted(&mut self, now_ms: i64, ticket: Ticket, durable: bool) -> Vec<Effect> {
         let Some((id, pending)) = self.pending.remove(&ticket) else { return Vec::new() };

@@ -295,6 +295,31 @@ fn only_an_empty_group_can_be_deleted() {
 }
 
 #[test]
+fn offsets_in_deleted_topics_go_and_so_do_groups_that_had_no_others() {
+    let mut bench = Bench::new(GroupSettings::default());
+    let (member, generation) = bench.settle("live");
+    bench.ask(commit("live", &member, generation, 42));
+    bench.ask(commit("alone", "", -1, 5));
+    let effects = bench.coordinator.forget_topics(|topic| topic == "u");
+    assert_eq!(effects, [], "nothing of it is known");
+    let effects = bench.coordinator.forget_topics(|topic| topic == "t");
+    assert_eq!(effects.len(), 2);
+    bench.perform(effects);
+    let mut restarted = Bench::new(GroupSettings::default());
+    for record in &bench.log {
+        restarted.coordinator.replay(&record.key, record.value.as_deref(), 2_000);
+    }
+    for bench in [&mut bench, &mut restarted] {
+        let token = bench.ask(Request::Offsets { group: "live".into(), places: None });
+        assert_eq!(bench.taken(token), Some(Reply::Offsets(Offsets(vec![]))));
+        assert_eq!(bench.heartbeat("live", &member, generation), Ok(()), "members stay");
+        let token = bench.ask(Request::List { states: vec![], types: vec![] });
+        let Some(Reply::List(listed)) = bench.taken(token) else { panic!("a list is answered") };
+        assert_eq!(listed.iter().map(|group| group.group.as_str()).collect::<Vec<_>>(), ["live"]);
+    }
+}
+
+#[test]
 fn half_written_records_are_passed_over() {
     let stored = record::StoredOffset { offset: 1, leader_epoch: 0, metadata: "m".into(), committed_at_ms: 2 };
     let whole = record::offset_record("g", &("t".into(), 3), Some(&stored));

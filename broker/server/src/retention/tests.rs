@@ -1,3 +1,5 @@
+//! Is what is too old or too much dropped from the front, and nothing that is still needed?
+
 use model::{TopicId, TopicName, TopicSettings};
 use uuid::Uuid;
 

@@ -2,13 +2,17 @@
 
 use bytes::Bytes;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, FetchRequest, ListOffsetsRequest, ProduceRequest, TopicName as WireName,
+    CreateTopicsRequest, DeleteRecordsRequest, FetchRequest, GroupId, ListOffsetsRequest, OffsetCommitRequest,
+    OffsetFetchRequest, ProduceRequest, TopicName as WireName,
 };
 use model::Offset;
 use wire::batch::{self, BatchBuilder, Compression};
@@ -84,4 +88,31 @@ pub fn list_offset(client: &mut Client, topic: &str, partition: i32, timestamp: 
     let found = response.topics.remove(0).partitions.remove(0);
     assert_eq!(found.error_code, 0);
     (found.offset, found.timestamp)
+}
+
+/// Deletes the records of partition 0 below an offset: error code and new log start.
+pub fn delete_records(client: &mut Client, topic: &str, offset: i64) -> (i16, i64) {
+    let partition = DeleteRecordsPartition::default().with_partition_index(0).with_offset(offset);
+    let topic = DeleteRecordsTopic::default().with_name(WireName(text(topic))).with_partitions(vec![partition]);
+    let request = DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(1_000);
+    let result = client.call(2, &request).topics.remove(0).partitions.remove(0);
+    (result.error_code, result.low_watermark)
+}
+
+/// Commits partition 0 of a topic for a group without members: the error code.
+pub fn commit_offset(client: &mut Client, group: &str, topic: &str, offset: i64) -> i16 {
+    let partition = OffsetCommitRequestPartition::default().with_partition_index(0).with_committed_offset(offset);
+    let topic = OffsetCommitRequestTopic::default().with_name(WireName(text(topic))).with_partitions(vec![partition]);
+    let request = OffsetCommitRequest::default()
+        .with_group_id(GroupId(text(group)))
+        .with_generation_id_or_member_epoch(-1)
+        .with_topics(vec![topic]);
+    client.call(7, &request).topics.remove(0).partitions.remove(0).error_code
+}
+
+/// What a group has committed in partition 0 of a topic, -1 for nothing.
+pub fn committed_offset(client: &mut Client, group: &str, topic: &str) -> i64 {
+    let topic = OffsetFetchRequestTopic::default().with_name(WireName(text(topic))).with_partition_indexes(vec![0]);
+    let request = OffsetFetchRequest::default().with_group_id(GroupId(text(group))).with_topics(Some(vec![topic]));
+    client.call(5, &request).topics.remove(0).partitions.remove(0).committed_offset
 }

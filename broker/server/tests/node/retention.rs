@@ -10,7 +10,7 @@ use model::Offset;
 use server::NodeConfig;
 use wire::batch::{BatchBuilder, Compression};
 
-use crate::requests::{create, fetch, list_offset, placed, produce};
+use crate::requests::{create, delete_records, fetch, list_offset, placed, produce};
 use crate::support::{Client, TestNode, block_on, config, free_port};
 
 fn start(dir: &Path) -> TestNode {
@@ -97,4 +97,52 @@ fn a_table_gets_all_records_before_they_are_dropped() {
     until("the rest", || earliest(&mut client, "lake") == 4);
     assert_eq!(produce(&mut client, "lake", 0, aged(0, 10)).base_offset, 4);
     node.stop();
+}
+
+#[test]
+fn the_disk_holds_what_is_kept_and_little_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start(dir.path());
+    let mut client = node.connect();
+    // Lies in the first segment, next to the controller's own records, and is kept for ever.
+    assert_eq!(create(&mut client, "pinned", 1, &[("retention.ms", "-1")]), 0);
+    let pinned = aged(1_000_000, 10);
+    assert_eq!(produce(&mut client, "pinned", 0, pinned.clone()).error_code, 0);
+    assert_eq!(create(&mut client, "sized", 1, &[("retention.bytes", "300000")]), 0);
+    for n in 0..200 {
+        assert_eq!(produce(&mut client, "sized", 0, aged(0, 20_000)).base_offset, n);
+    }
+    until("the log start", || earliest(&mut client, "sized") == 200 - 15);
+    let bytes = || -> u64 { files(dir.path()).iter().sum() };
+    until("the space", || bytes() <= 6 * 256 * 1024);
+    assert_eq!(create(&mut client, "deleted", 1, &[("retention.ms", "-1")]), 0);
+    for n in 0..100 {
+        assert_eq!(produce(&mut client, "deleted", 0, aged(0, 20_000)).base_offset, n);
+    }
+    assert!(bytes() > 2_000_000, "{}", bytes());
+    assert_eq!(delete_records(&mut client, "deleted", 99), (0, 99));
+    until("the space of deleted records", || bytes() <= 8 * 256 * 1024);
+    assert_eq!(fetch(&mut client, "pinned", 0, 0).records.unwrap(), placed(&pinned, 0));
+    node.stop();
+
+    let node = start(dir.path());
+    let mut client = node.connect();
+    assert_eq!((earliest(&mut client, "sized"), earliest(&mut client, "deleted")), (185, 99));
+    for offset in 185..200 {
+        assert_eq!(fetch(&mut client, "sized", 0, offset).error_code, 0);
+    }
+    assert_eq!(fetch(&mut client, "pinned", 0, 0).records.unwrap(), placed(&pinned, 0));
+    assert_eq!(produce(&mut client, "sized", 0, aged(0, 10)).base_offset, 200);
+    node.stop();
+}
+
+/// The length of every file in a folder and below.
+fn files(dir: &Path) -> Vec<u64> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let lens = entries.flat_map(|path| match path.is_dir() {
+        true => files(&path),
+        // It may have been removed just now.
+        false => std::fs::metadata(&path).map(|metadata| metadata.len()).into_iter().collect(),
+    });
+    lens.collect()
 }

@@ -5,15 +5,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
-use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    DeleteRecordsRequest, FetchRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest, TopicName as WireName,
+    FetchRequest, InitProducerIdRequest, MetadataRequest, ProduceRequest, TopicName as WireName,
 };
 use model::{Offset, TopicName, TopicSettings};
 use wire::batch::Compression;
 
-use crate::requests::{CODECS, batch_of, create, fetch, fetch_request, list_offset, placed, produce, produce_request};
+use crate::requests::{
+    CODECS, batch_of, commit_offset, committed_offset, create, delete_records, fetch, fetch_request, list_offset,
+    placed, produce, produce_request,
+};
 use crate::support::{TestNode, block_on, config, text};
 
 #[test]
@@ -254,17 +256,12 @@ fn deleted_records_stay_deleted_but_a_table_keeps_what_it_needs() {
             produce(&mut client, topic, 0, batch_of(Compression::None, &["x"], None));
         }
     }
-    let mut trim = |topic: &str, offset| {
-        let partition = DeleteRecordsPartition::default().with_partition_index(0).with_offset(offset);
-        let topic = DeleteRecordsTopic::default().with_name(WireName(text(topic))).with_partitions(vec![partition]);
-        let request = DeleteRecordsRequest::default().with_topics(vec![topic]).with_timeout_ms(1_000);
-        let result = client.call(2, &request).topics.remove(0).partitions.remove(0);
-        (result.error_code, result.low_watermark)
-    };
+    let mut trim = |topic: &str, offset| delete_records(&mut client, topic, offset);
     assert_eq!(trim("trim", 2), (0, 2));
     assert_eq!(trim("trim", 9).0, ResponseError::OffsetOutOfRange.code());
     assert_eq!(trim("lake", -1), (0, 0));
     block_on(node.handle.lake_advanced("lake", 0, Offset(1), Offset(2))).unwrap();
+    block_on(node.handle.log_stats()).expect("the shards answer, and so have read what came before");
     assert_eq!(trim("lake", -1), (0, 1));
     assert_eq!(trim("trim", -1), (0, 3));
     node.stop();
@@ -273,5 +270,31 @@ fn deleted_records_stay_deleted_but_a_table_keeps_what_it_needs() {
     assert_eq!(list_offset(&mut client, "trim", 0, -2).0, 3);
     assert_eq!(fetch(&mut client, "trim", 0, 2).error_code, ResponseError::OffsetOutOfRange.code());
     assert_eq!(produce(&mut client, "trim", 0, batch_of(Compression::None, &["x"], None)).base_offset, 3);
+    node.stop();
+}
+
+#[test]
+fn a_group_has_no_offset_in_a_new_topic_that_has_the_name_of_a_deleted_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = TestNode::start(dir.path(), 2);
+    let mut client = node.connect();
+    let groups = ["one", "two", "three", "four"];
+    for topic in ["gone", "stays"] {
+        assert_eq!(create(&mut client, topic, 1, &[]), 0);
+        assert!(groups.iter().all(|group| commit_offset(&mut client, group, topic, 7) == 0));
+    }
+    block_on(node.handle.delete_topic(TopicName::new("gone").unwrap())).unwrap();
+    assert_eq!(create(&mut client, "gone", 1, &[]), 0);
+    for restarted in [false, true] {
+        if restarted {
+            node.stop();
+            node = TestNode::start(dir.path(), 2);
+        }
+        let mut client = node.connect();
+        for group in groups {
+            assert_eq!(committed_offset(&mut client, group, "gone"), -1, "{group}");
+            assert_eq!(committed_offset(&mut client, group, "stays"), 7, "{group}");
+        }
+    }
     node.stop();
 }

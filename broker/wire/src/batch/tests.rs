@@ -1,3 +1,5 @@
+//! Are batches accepted whole, and refused when anything about them is wrong?
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Are built batches what a broker accepts?
+
 use super::*;
 use crate::batch::check;
 

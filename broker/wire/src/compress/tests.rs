@@ -1,3 +1,5 @@
+//! Does each codec give back what it was given, and never more than the bound?
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Are fetch responses byte for byte those of the protocol's own encoder?
+
 use kafka_protocol::messages::fetch_response::{AbortedTransaction, FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::{FetchResponse, TopicName};
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Are frames cut where their length says, and bad lengths refused?
+
 use bytes::BufMut;
 
 use super::*;

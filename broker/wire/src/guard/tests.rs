@@ -1,3 +1,5 @@
+//! Does the guard let pass what is whole, and stop counts that cannot be?
+
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};

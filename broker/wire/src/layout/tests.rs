@@ -1,3 +1,5 @@
+//! Is the table of layouts the protocol?
+
 use super::*;
 use crate::request::header_version;
 

@@ -1,3 +1,5 @@
+//! Is nothing read past the end?
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Are records lent as they were written, and broken ones told?
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Are request heads understood in all versions, and never trusted?
+
 use kafka_protocol::messages::{ApiVersionsRequest, MetadataRequest};
 use proptest::prelude::*;
 

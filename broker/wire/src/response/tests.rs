@@ -1,3 +1,5 @@
+//! Are responses framed as clients read them?
+
 use kafka_protocol::messages::{ApiVersionsResponse, HeartbeatResponse, ResponseHeader};
 use proptest::prelude::*;
 

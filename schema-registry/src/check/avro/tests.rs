@@ -1,3 +1,5 @@
+//! Are Avro values accepted exactly when a reader could read them?
+
 use std::collections::HashMap;
 
 use apache_avro::types::Value;

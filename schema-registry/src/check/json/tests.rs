@@ -1,3 +1,5 @@
+//! Are JSON values refused with the path of what is wrong?
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! Are Protobuf messages accepted exactly when a decoder could decode them?
+
 use proptest::prelude::*;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, Kind as Described, MapKey, MessageDescriptor, Value};

@@ -1,0 +1,110 @@
+//! Which notes of the log still count, and where do they stand?
+
+use std::collections::{BTreeMap, HashMap};
+
+use model::{LogGroup, Offset, PartitionId, Position};
+
+use crate::frame::{Entry, GroupEnd, Head, Kind, encode_groups, parse_groups};
+use crate::gaps::Gaps;
+use crate::log::Shared;
+use crate::partitions::Partitions;
+use crate::reclaim::Renew;
+use crate::segment::Segment;
+use runtime::Driver;
+
+/// The last entry of each log group, and where it stands as far as it is durable.
+pub(crate) type GroupEnds = HashMap<LogGroup, (GroupEnd, Position)>;
+
+/// All that frames say besides the batches of partitions.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    pub ends: GroupEnds,
+    /// The newest Forgotten note of each partition of which older frames may lie in the log.
+    pub tombs: HashMap<PartitionId, Position>,
+    /// The newest table of gaps, perhaps not durable yet, and where a durable one stands.
+    pub gaps: Gaps,
+    pub gaps_at: Option<Position>,
+    /// The last frame before each segment, by the segment's base.
+    befores: BTreeMap<Position, Position>,
+}
+
+impl Notes {
+    /// A frame was found in the log.
+    pub fn found(&mut self, head: &Head, segments: &[Segment]) {
+        let after = segments.partition_point(|segment| segment.base <= head.place.position);
+        let segment = segments[after.checked_sub(1).expect("frames lie in segments")];
+        self.befores.entry(segment.base).or_insert(head.place.previous);
+    }
+
+    /// A note was found in the log that says something for later.
+    pub fn found_note(&mut self, head: &Head, payload: &[u8]) {
+        let at = head.place.position;
+        match head.entry.kind {
+            Kind::Forgotten => drop(self.tombs.insert(head.entry.partition, at)),
+            Kind::Gaps => (self.gaps, self.gaps_at) = (Gaps::parse(payload), Some(at)),
+            Kind::Opened | Kind::Groups => {
+                self.ends.extend(parse_groups(payload).map(|end| (end.group, (end, at))));
+            }
+            Kind::Batch | Kind::LogStart | Kind::Closed => {}
+        }
+    }
+
+    /// A note is durable.
+    pub fn durable(&mut self, entry: &Entry, at: Position) {
+        match entry.kind {
+            Kind::Forgotten => drop(self.tombs.insert(entry.partition, at)),
+            Kind::Gaps => self.gaps_at = Some(at),
+            Kind::Opened | Kind::Groups => self.ends.values_mut().for_each(|(_, last)| *last = (*last).max(at)),
+            Kind::Batch | Kind::LogStart | Kind::Closed => {}
+        }
+    }
+
+    /// Writing goes on in a segment, after this frame.
+    pub fn entered(&mut self, segment: &Segment, before: Position) {
+        self.befores.insert(segment.base, before);
+    }
+
+    /// The last frame before a segment, if that is known.
+    pub fn before(&self, segment: &Segment) -> Option<Position> {
+        self.befores.get(&segment.base).copied()
+    }
+
+    /// True if what stands in this segment of the middle must stay: frames before it are dead only because of it.
+    pub fn holds_back(&self, segment: &Segment, partitions: &Partitions) -> bool {
+        self.tombs.iter().any(|(partition, at)| segment.holds(*at) && partitions.get(*partition).is_some())
+    }
+
+    /// The log begins with this segment now.
+    pub fn begin_with(&mut self, first: &Segment) {
+        self.befores.retain(|base, _| *base >= first.base);
+        self.tombs.retain(|_, at| *at >= first.base);
+        self.gaps.forget_below(first.base);
+        if self.gaps.is_empty() {
+            self.gaps_at = None;
+        }
+    }
+}
+
+impl<D: Driver> Shared<D> {
+    /// Writes again what would go with the segments that can be removed.
+    pub fn renew(&self, renew: Renew) {
+        let Renew { starts, tombs, groups, gaps } = renew;
+        starts.into_iter().for_each(|partition| self.note_log_start(partition));
+        for partition in tombs {
+            self.note(Entry::note(Kind::Forgotten, partition, Offset::ZERO), bytes::Bytes::new());
+        }
+        if groups {
+            self.note_groups(Kind::Groups);
+        }
+        if let Some(gaps) = gaps {
+            self.note(Entry::note(Kind::Gaps, PartitionId(0), Offset::ZERO), gaps.encode());
+            self.state.borrow_mut().notes.gaps = gaps;
+        }
+    }
+
+    /// Notes the last entries of all groups.
+    pub fn note_groups(&self, kind: Kind) {
+        let table = encode_groups(self.state.borrow().notes.ends.values().map(|(end, _)| *end));
+        self.note(Entry::note(kind, PartitionId(0), Offset::ZERO), table);
+    }
+}
