@@ -76,7 +76,8 @@ public class ClientChecks {
     public static void main(String[] args) {
         bootstrap = args[0];
         registry = args[1];
-        admin = Admin.create(Map.of("bootstrap.servers", bootstrap, "request.timeout.ms", 10000, "default.api.timeout.ms", 20000));
+        admin = Admin.create(
+            Map.of("bootstrap.servers", bootstrap, "request.timeout.ms", 10000, "default.api.timeout.ms", 20000));
         for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) {
             check("codec_" + codec, () -> codec(codec));
         }
@@ -87,7 +88,8 @@ public class ClientChecks {
         check("large_and_too_large_records", ClientChecks::largeRecords);
         check("transactions_are_refused", ClientChecks::transactions);
         check("group_rebalances_eager", () -> rebalance("org.apache.kafka.clients.consumer.RangeAssignor"));
-        check("group_rebalances_cooperative", () -> rebalance("org.apache.kafka.clients.consumer.CooperativeStickyAssignor"));
+        check("group_rebalances_cooperative",
+            () -> rebalance("org.apache.kafka.clients.consumer.CooperativeStickyAssignor"));
         check("group_resumes_at_its_commit", ClientChecks::resumes);
         check("static_member_comes_back_without_a_rebalance", ClientChecks::staticMember);
         check("new_group_protocol_is_refused", ClientChecks::newProtocol);
@@ -148,7 +150,8 @@ public class ClientChecks {
             ProducerRecord<byte[], byte[]> full = new ProducerRecord<>(topic, 0, START_MS, bytes("k"), binary);
             full.headers().add("h", binary).add("h", bytes("again")).add("none", null);
             producer.send(full);
-            RecordMetadata tombstone = producer.send(new ProducerRecord<>(topic, 0, START_MS + 1, bytes("k"), (byte[]) null)).get();
+            RecordMetadata tombstone = producer.send(
+                new ProducerRecord<>(topic, 0, START_MS + 1, bytes("k"), (byte[]) null)).get();
             same(1L, tombstone.offset(), "offset of the tombstone");
         }
         List<ConsumerRecord<byte[], byte[]>> records = readAll(topic, 1, 2);

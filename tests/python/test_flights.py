@@ -1,6 +1,7 @@
 """Do 336,776 real records come out of every reader as they went in, for each of the three formats?"""
 import hashlib
 import json
+import os
 import time
 
 import pyarrow.compute as pc
@@ -89,6 +90,14 @@ def test_frazil_sql_agrees(node, sent, data):
     _, topic, _ = sent
     flights.compare(node.sql(flights.query(f"frazil.topics.{topic}"))[0], data[1])
     flights.compare(node.json("sql", flights.query(f"frazil.topics.{topic}"))[0], data[1])
+
+
+def test_frazil_sql_scans_with_all_cores(node, sent):
+    _, topic, _ = sent
+    plan = node.sql(f"explain select sum(flight) from frazil.topics.{topic} where month > 3")[1]["plan"]
+    cores = min(16, max(2, os.cpu_count()))
+    assert f"file_groups={{{cores} groups" in plan, plan
+    assert "pruning_predicate=month" in plan, "files and row groups are passed over by their bounds"
 
 
 def test_duckdb_agrees(node, sent, data):
