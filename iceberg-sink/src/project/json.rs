@@ -15,6 +15,9 @@ use super::budget::Budget;
 use super::builder::{Builder, Put};
 use super::clock;
 
+/// 2^63: the first number beyond a column of type long.
+const LONG_BOUND: f64 = 9_223_372_036_854_775_808.0;
+
 /// Appends one value to each of `columns` (those that `record` is bound to), from a whole payload.
 pub fn walk(record: &Record, payload: &[u8], columns: &mut [Builder], budget: &mut Budget) -> Put {
     let mut context = Context { budget, trail: Vec::new() };
@@ -153,10 +156,11 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
         match self.node {
             Node::Number => self.column.double(value).map_err(E::custom),
-            // 1.0 and 1e3 are integers in JSON Schema; above 2^53 a double no longer says which one.
-            Node::Integer if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 => {
-                self.column.integer(value as i64).map_err(E::custom)
-            }
+            // 1.0 and 1e17 are integers in JSON Schema; the check of payloads takes and refuses the same ones.
+            Node::Integer if value.fract() == 0.0 => match (-LONG_BOUND..LONG_BOUND).contains(&value) {
+                true => self.column.integer(value as i64).map_err(E::custom),
+                false => Err(E::custom(format!("{value:e} does not fit a long"))),
+            },
             _ => Err(E::invalid_type(serde::de::Unexpected::Float(value), &self)),
         }
     }

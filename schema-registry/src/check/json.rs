@@ -1,10 +1,11 @@
 //! Is this text one JSON value of a JSON Schema?
 //!
 //! The `jsonschema` crate decides. Beyond the schema, what no column could take is refused: integers of more than
-//! 64 bits where the schema says integer, values that nest too deep, and values of too many parts: unlike the other
+//! 64 bits where the schema says integer, properties that come twice, values that nest too deep, and values of too many parts: unlike the other
 //! formats, this one is built in memory.
 
 mod places;
+mod unique;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -31,12 +32,12 @@ pub struct Documents<'a> {
     pub refs: &'a BTreeMap<String, Value>,
 }
 
-/// Reads `text` and validates it. Of a property that comes twice, the last one counts, as serde_json has it.
+/// Reads `text` and validates it.
 pub fn check(validator: &Validator, documents: Documents<'_>, text: &[u8]) -> Result<(), Fault> {
     if text.len() > JSON_PARTS_MAX && parts(text) > JSON_PARTS_MAX {
         return Err(Fault::new(format!("the value has more than {JSON_PARTS_MAX} parts")));
     }
-    let value: Value = serde_json::from_slice(text).map_err(|e| Fault::new(format!("this is no JSON value: {e}")))?;
+    let value = unique::read(text)?;
     bounds(&value, documents, &mut Vec::new())?;
     if validator.is_valid(&value) {
         return Ok(());

@@ -60,6 +60,9 @@ fn what_is_no_row_has_a_cause_with_its_path() {
     let rows = [
         (r#"{"i":1.5}"#, "field 'i': invalid type: floating point `1.5`, expected a whole number"),
         (r#"{"i":9223372036854775808}"#, "field 'i': 9223372036854775808 does not fit a long"),
+        (r#"{"i":1e19}"#, "field 'i': 1e19 does not fit a long"),
+        (r#"{"i":9.223372036854775808e18}"#, "field 'i': 9.223372036854776e18 does not fit a long"),
+        (r#"{"i":-1e300}"#, "field 'i': -1e300 does not fit a long"),
         (r#"{"i":"1"}"#, r#"field 'i': invalid type: string "1", expected a whole number"#),
         (r#"{"l":[{"x":1},{"x":true}]}"#, "field 'l[1].x': invalid type: boolean `true`, expected a whole number"),
         (r#"{"m":{"a.b":[0,{}]}}"#, "field 'm{a.b}[1]': invalid type: map, expected a number"),
@@ -80,6 +83,16 @@ fn what_is_no_row_has_a_cause_with_its_path() {
         assert!(cause.starts_with(start), "{payload}: {cause}");
     }
     assert_eq!(lines, Vec::<String>::new());
+}
+
+#[test]
+fn whole_numbers_with_a_point_or_exponent_are_integers() {
+    let payloads = [r#"{"i":1e17}"#, r#"{"i":-9.223372036854775808e18}"#, r#"{"i":9223372036854774784.0}"#];
+    let (pushed, lines) = project(&schema(SchemaType::Json, SCHEMA), &payloads.map(str::as_bytes));
+    assert_eq!(pushed, [Pushed::Row, Pushed::Row, Pushed::Row]);
+    for (line, wanted) in lines.iter().zip(["100000000000000000", "-9223372036854775808", "9223372036854774784"]) {
+        assert!(line.contains(&format!(r#""i":{wanted},"#)), "{line}");
+    }
 }
 
 proptest! {

@@ -58,12 +58,22 @@ fn sentences_name_the_place() {
 #[test]
 fn the_text_is_exactly_one_value() {
     assert_eq!(outcome("true", " {} \n"), Ok(()));
-    assert_eq!(outcome(r#"{"properties": {"a": {"type": "string"}}}"#, r#"{"a": 1, "a": "last"}"#), Ok(()));
     assert_eq!(refused("true", r#"{"a": "#), "this is no JSON value: EOF while parsing a value at line 1 column 6");
     assert_eq!(refused("true", "{} {}"), "this is no JSON value: trailing characters at line 1 column 4");
     assert_eq!(refused("true", ""), "this is no JSON value: EOF while parsing a value at line 1 column 0");
     let schema = Schema::parse(SchemaType::Json, "true", &[]).expect("a schema");
     assert!(check_with(&schema, b"\"\xff\"").is_err());
+}
+
+/// As the table has it: neither of the two would be the right one.
+#[test]
+fn no_property_comes_twice() {
+    assert_eq!(refused("true", r#"{"a": 1, "a": 1}"#), "'/a' comes twice");
+    assert_eq!(
+        refused("true", r#"[0, {"a/b": [{}, {"x": {"c": {}, "d": 0, "c": 1}}]}]"#),
+        "'/1/a~1b/1/x/c' comes twice"
+    );
+    assert_eq!(outcome("true", r#"[{"a": 1}, {"a": {"a": [{"a": 1}, {"a": 1}]}}]"#), Ok(()));
 }
 
 #[test]
@@ -126,6 +136,19 @@ fn sentences_are_short() {
 }
 
 proptest! {
+    #[test]
+    fn values_are_read_as_serde_json_reads_them(text in r#"(\[|\]|\{|\}|"|"[ab]":|,|-?[0-9.eE]{1,5}|true|null|\\u00e9| ){0,12}"#) {
+        let (ours, theirs) = (unique::read(text.as_bytes()), serde_json::from_str::<Value>(&text));
+        match (ours, theirs) {
+            (Ok(ours), theirs) => prop_assert_eq!(ours, theirs.expect("is JSON")),
+            (Err(fault), Ok(_)) => prop_assert!(fault.to_string().ends_with("comes twice"), "{}: {}", text, fault),
+            (Err(fault), Err(error)) => {
+                let fault = fault.to_string();
+                prop_assert!(fault.ends_with("comes twice") || fault.ends_with(&error.to_string()), "{}: {}", text, fault);
+            }
+        }
+    }
+
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), text in "[\\[\\]{}\",:0-9eE.a-z -]{0,60}") {
         let schema = Schema::parse(SchemaType::Json, ORDER, &[]).expect("a schema");
