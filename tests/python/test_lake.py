@@ -108,6 +108,13 @@ def test_what_cannot_be_a_column_is_refused_when_it_is_set_up(node):
     with pytest.raises(SchemaRegistryError) as refused:
         register(node, f"{topic}-value", record(("kafka_offset", "long")))
     assert "kafka_offset" in str(refused.value)
+    with pytest.raises(SchemaRegistryError) as refused:
+        register(node, f"{topic}-value", record(("kafka_timestamp_day", "int")))
+    assert "kafka_timestamp_day" in str(refused.value)
+    nested = {"type": "object", "properties": {"b": {"type": "string"}}}
+    with pytest.raises(SchemaRegistryError) as refused:
+        register(node, f"{topic}-value", {"type": "object", "properties": {"a.b": {"type": "string"}, "a": nested}}, "JSON")
+    assert "a.b" in str(refused.value)
     other = name()
     register(node, f"{other}-value", recursive)
     with pytest.raises(KafkaException) as refused:

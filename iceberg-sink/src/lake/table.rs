@@ -14,7 +14,7 @@ use super::supervise::Context;
 use super::verify::offsets_from;
 use crate::catalog::{Creation, Head};
 use crate::commit::{Ledger, Owner, recover};
-use crate::types::{columns, dead_letter_schema, key_value_schema, table_schema};
+use crate::types::{PARTITION, columns, dead_letter_schema, key_value_schema, table_schema};
 
 /// Properties of a table that name its topic.
 const TOPIC: &str = "frazil.topic";
@@ -138,7 +138,7 @@ impl Table {
     async fn create(&mut self, context: &Context, topic: &LakeTopic, schema: Schema) -> Result<Arc<Head>> {
         let time = schema.field_id_by_name("kafka_timestamp").expect("every table of ours has it");
         let spec = UnboundPartitionSpec::builder()
-            .add_partition_field(time, "kafka_timestamp_day", Transform::Day)
+            .add_partition_field(time, PARTITION, Transform::Day)
             .map_err(|error| Error::invalid(error.to_string()))?
             .build();
         let properties = HashMap::from([

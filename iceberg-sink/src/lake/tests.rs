@@ -119,6 +119,26 @@ async fn what_cannot_be_a_row_is_a_dead_letter_with_its_cause() {
     assert_eq!(report.partitions[0].skipped, 1, "one row stands for the broken batch of two");
 }
 
+/// Somebody has partitioned the table, too, by a field that a later schema calls a column.
+#[tokio::test]
+async fn a_schema_that_the_table_cannot_take_stops_only_its_own_records() {
+    let source = Arc::new(Memory::default());
+    source.topic("t", 1, SCHEMA_ID);
+    register(&source, "t", 1, r#"{"type":"record","name":"R","fields":[{"name":"n","type":"int"}]}"#);
+    source.append("t", 0, &[(None, Some(&avro(1, &[10])))]);
+    let stand = Stand::new(&source, &Objects::memory(), 1);
+    stand.round("t").await.expect("commits");
+    stand.partition_also_by("t", "kafka_partition", "bucket").await;
+    let text = r#"{"type":"record","name":"R","fields":[{"name":"n","type":"int"},{"name":"bucket","type":"int"}]}"#;
+    register(&source, "t", 2, text);
+    for _ in 0..2 {
+        source.append("t", 0, &[(None, Some(&avro(2, &[12, 2]))), (None, Some(&avro(1, &[14])))]);
+    }
+    stand.round("t").await.expect("commits");
+    stand.assert_whole("t", 3, 2).await;
+    assert_eq!(stand.columns("t").await, ["n"]);
+}
+
 #[tokio::test]
 async fn a_dead_letter_stays_one_when_its_schema_comes_before_the_retry() {
     let (_dir, objects) = folder();

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use iceberg::TableUpdate;
+use iceberg::spec::{Transform, UnboundPartitionSpec};
 use model::{Result, Term};
 use objects::Objects;
 use schema_registry::{Schema, SchemaType};
@@ -74,6 +76,15 @@ impl Stand {
     pub async fn head(&self, table: &str) -> Arc<Head> {
         let catalog = self.catalog();
         catalog.load(&catalog.ident(table)).await.expect("loads")
+    }
+
+    /// As somebody else may do with another program; the day stays what rows are partitioned by.
+    pub async fn partition_also_by(&self, table: &str, column: &str, name: &str) {
+        let head = self.head(table).await;
+        let source = head.metadata.current_schema().field_id_by_name(column).expect("has it");
+        let spec = UnboundPartitionSpec::builder().add_partition_field(source, name, Transform::Identity);
+        let update = TableUpdate::AddSpec { spec: spec.expect("is a field").build() };
+        self.catalog().commit(&head.ident, &[], vec![update]).await.expect("commits");
     }
 
     /// The columns behind the coordinates.
