@@ -96,6 +96,8 @@ pub struct Projector {
     value: Option<usize>,
     cause: Option<usize>,
     plans: Plans,
+    /// What a row takes in memory whose columns are all null.
+    row_bytes: u64,
     rows: usize,
     cost_bytes: u64,
 }
@@ -135,7 +137,9 @@ impl Projector {
         }
         let plans = Plans::default();
         let schema = Arc::new(schema);
-        Ok(Projector { table, mode, schema, columns, coordinates, value, cause, plans, rows: 0, cost_bytes: 0 })
+        let row_bytes = 8 * columns.iter().map(Builder::null_words).sum::<u64>();
+        let (rows, cost_bytes) = (0, 0);
+        Ok(Projector { table, mode, schema, columns, coordinates, value, cause, plans, row_bytes, rows, cost_bytes })
     }
 
     /// Appends the row of one record. A tombstone is a row whose data columns are null.
@@ -195,7 +199,7 @@ impl Projector {
                 let headers: usize =
                     at.headers.iter().map(|(key, value)| 16 + key.len() + value.map_or(0, <[u8]>::len)).sum();
                 let bytes = value.map_or(0, <[u8]>::len) + at.key.map_or(0, <[u8]>::len) + headers;
-                self.cost_bytes += (bytes + 8 * self.columns.len()) as u64 + 8 * budget.used();
+                self.cost_bytes += bytes as u64 + self.row_bytes + 8 * budget.used();
                 Pushed::Row
             }
             Err(stop) => {

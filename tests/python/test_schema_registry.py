@@ -151,3 +151,34 @@ def test_schemas_survive_a_kill(fresh):
     client = SchemaRegistryClient({"url": fresh.url("registry")})
     assert client.lookup_schema("kept-value", Schema(json.dumps(AVRO), "AVRO")).schema_id == id
     assert client.get_compatibility("kept-value") == "FULL"
+
+
+def test_clients_that_hang_up_leave_no_half_registration(fresh):
+    """The socket is closed before the answer: the schema is registered or not, and every id means one schema."""
+    import socket
+    port = fresh.ports["registry"]
+    for i in range(40):
+        schema = {"type": "record", "name": f"Ghost{i}", "fields": []}
+        body = json.dumps({"schema": json.dumps(schema)}).encode()
+        head = f"POST /subjects/ghost{i}/versions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port)) as peer:
+            peer.sendall(head.encode() + body)
+        answer = requests.post(f"{fresh.url('registry')}/subjects/real{i}/versions",
+                               json={"schema": json.dumps({**schema, "name": f"Real{i}"})})
+        assert answer.status_code == 200
+
+    def known():
+        base = fresh.url("registry")
+        found = {}
+        for subject in requests.get(f"{base}/subjects").json():
+            latest = requests.get(f"{base}/subjects/{subject}/versions/latest").json()
+            assert requests.get(f"{base}/schemas/ids/{latest['id']}").json()["schema"] == latest["schema"]
+            found[subject] = (latest["id"], latest["schema"])
+        ids = [id for id, _ in found.values()]
+        assert len(ids) == len(set(ids)), "different schemas have different ids"
+        return found
+    before = known()
+    assert sum(name.startswith("real") for name in before) == 40
+    fresh.kill()
+    fresh.start()
+    assert known() == before

@@ -84,8 +84,8 @@ impl<'a> Reader<'a, '_> {
                 self.record(fields, column.children()?)?;
                 column.close_struct();
             }
-            Node::List { element, width } => self.list(element, *width, column)?,
-            Node::Map { value, width } => self.map(value, *width, column)?,
+            Node::List { element, .. } => self.list(element, column)?,
+            Node::Map { value, .. } => self.map(value, column)?,
             Node::Optional { branches, null, inner } => match self.branch(*branches)? {
                 index if Some(index) == *null => column.null(),
                 _ => self.value(inner, column)?,
@@ -136,12 +136,13 @@ impl<'a> Reader<'a, '_> {
         Ok(())
     }
 
-    fn list(&mut self, element: &Node, width: u64, column: &mut Builder) -> Put {
+    fn list(&mut self, element: &Node, column: &mut Builder) -> Put {
         let target = column.element()?;
+        let words = target.null_words();
         let mut index = 0;
         while let Some(count) = self.block()? {
             for _ in 0..count {
-                self.budget.take(width)?;
+                self.budget.take(words)?;
                 self.value(element, target).map_err(|fault| fault.in_element(Some(index)))?;
                 index += 1;
             }
@@ -149,12 +150,13 @@ impl<'a> Reader<'a, '_> {
         column.close_list()
     }
 
-    fn map(&mut self, value: &Node, width: u64, column: &mut Builder) -> Put {
+    fn map(&mut self, value: &Node, column: &mut Builder) -> Put {
         let mut seen = std::collections::HashSet::new();
         let [keys, values] = column.entry()?;
+        let words = keys.null_words() + values.null_words();
         while let Some(count) = self.block()? {
             for _ in 0..count {
-                self.budget.take(width)?;
+                self.budget.take(words)?;
                 let key = self.text()?;
                 if !seen.insert(key) {
                     return Err(Fault::new("the map has this key twice").in_entry(key));

@@ -25,6 +25,7 @@ pub struct Builder {
     kind: DataType,
     valid: BooleanBufferBuilder,
     data: Data,
+    null_words: u64,
 }
 
 #[derive(Debug)]
@@ -43,6 +44,17 @@ enum Data {
     Struct(Vec<Builder>),
     List(Vec<i32>, Box<Builder>),
     Map(Vec<i32>, Box<[Builder; 2]>),
+}
+
+impl Data {
+    fn null_words(&self) -> u64 {
+        match self {
+            Data::Struct(children) => 1 + children.iter().map(Builder::null_words).sum::<u64>(),
+            Data::Fixed(width, _) => 1 + width.div_ceil(8) as u64,
+            Data::Decimal(..) => 2,
+            _ => 1,
+        }
+    }
 }
 
 pub type Put = Result<(), Fault>;
@@ -80,7 +92,13 @@ impl Builder {
             },
             other => return Err(ArrowError::NotYetImplemented(format!("a column of type {other}"))),
         };
-        Ok(Builder { kind: kind.clone(), valid: BooleanBufferBuilder::new(0), data })
+        let null_words = data.null_words();
+        Ok(Builder { kind: kind.clone(), valid: BooleanBufferBuilder::new(0), data, null_words })
+    }
+
+    /// What a null takes in memory, in words of 8 bytes, rounded up: a place in every column below this one.
+    pub fn null_words(&self) -> u64 {
+        self.null_words
     }
 
     /// Rows that are complete.

@@ -184,12 +184,13 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Node::List { element, width } = self.node else {
+        let Node::List { element, .. } = self.node else {
             return Err(A::Error::invalid_type(serde::de::Unexpected::Seq, &self));
         };
         let column = self.column.element().map_err(A::Error::custom)?;
+        let words = column.null_words();
         for index in 0.. {
-            self.context.budget.take(*width).map_err(A::Error::custom)?;
+            self.context.budget.take(words).map_err(A::Error::custom)?;
             match seq.next_element_seed(Seed { node: element, column, context: self.context }) {
                 Ok(Some(())) => {}
                 Ok(None) => break,
@@ -203,8 +204,8 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let (value, width) = match self.node {
-            Node::Map { value, width } => (value, *width),
+        let value = match self.node {
+            Node::Map { value, .. } => value,
             Node::Record(record) => {
                 let columns = self.column.children().map_err(A::Error::custom)?;
                 Object { record, columns, context: self.context }.visit_map(map)?;
@@ -215,8 +216,9 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
         };
         let mut seen = HashSet::new();
         let [keys, values] = self.column.entry().map_err(A::Error::custom)?;
+        let words = keys.null_words() + values.null_words();
         while let Some(key) = map.next_key::<String>()? {
-            self.context.budget.take(width).map_err(A::Error::custom)?;
+            self.context.budget.take(words).map_err(A::Error::custom)?;
             keys.text(&key).map_err(A::Error::custom)?;
             let result = match seen.contains(&key) {
                 true => Err(A::Error::custom("the object has this property twice")),

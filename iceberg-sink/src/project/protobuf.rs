@@ -52,8 +52,8 @@ fn chosen<'a>(message: &Message, mut found: Vec<Found<'a>>) -> Vec<Found<'a>> {
 
 fn put_field(node: &Node, implicit: bool, found: &[Found<'_>], column: &mut Builder, budget: &mut Budget) -> Put {
     match (node, found) {
-        (Node::List { element, width }, found) => put_list(element, *width, found, column, budget),
-        (Node::Map { key, value, width }, found) => put_map(key, value, *width, found, column, budget),
+        (Node::List { element, .. }, found) => put_list(element, found, column, budget),
+        (Node::Map { key, value, .. }, found) => put_map(key, value, found, column, budget),
         (Node::Scalar(scalar), [.., last]) => put_scalar(scalar, last.wire, column),
         (Node::Scalar(scalar), []) if implicit => put_zero(scalar, column),
         (_, []) => {
@@ -97,12 +97,13 @@ fn put_message(node: &Node, bytes: &[u8], column: &mut Builder, budget: &mut Bud
     }
 }
 
-fn put_list(element: &Node, width: u64, found: &[Found<'_>], column: &mut Builder, budget: &mut Budget) -> Put {
+fn put_list(element: &Node, found: &[Found<'_>], column: &mut Builder, budget: &mut Budget) -> Put {
     let target = column.element()?;
+    let words = target.null_words();
     let mut index = 0;
     for one in found {
         let mut put = |wire: Wire<'_>| -> Put {
-            budget.take(width)?;
+            budget.take(words)?;
             let put = match element {
                 Node::Scalar(scalar) => put_scalar(scalar, wire, target),
                 other => wire.bytes().and_then(|bytes| put_message(other, bytes, target, budget)),
@@ -121,14 +122,7 @@ fn put_list(element: &Node, width: u64, found: &[Found<'_>], column: &mut Builde
     column.close_list()
 }
 
-fn put_map(
-    key: &Scalar,
-    value: &Node,
-    width: u64,
-    found: &[Found<'_>],
-    column: &mut Builder,
-    budget: &mut Budget,
-) -> Put {
+fn put_map(key: &Scalar, value: &Node, found: &[Found<'_>], column: &mut Builder, budget: &mut Budget) -> Put {
     let mut entries = Vec::with_capacity(found.len());
     let mut last: HashMap<wire::Key<'_>, usize> = HashMap::new();
     for (index, one) in found.iter().enumerate() {
@@ -144,8 +138,9 @@ fn put_map(
     let mut kept: Vec<usize> = last.into_values().collect();
     kept.sort_unstable();
     let [keys, values] = column.entry()?;
+    let words = keys.null_words() + values.null_words();
     for index in kept {
-        budget.take(width)?;
+        budget.take(words)?;
         let (of_key, parts) = &entries[index];
         put_optional(key, *of_key, keys)?;
         let of_value: Vec<Found<'_>> = parts.iter().filter(|part| part.field == 1).copied().collect();

@@ -277,3 +277,34 @@ fn a_small_record_cannot_fill_the_memory() {
     assert!(cause.contains("becomes more than"), "{cause}");
     assert_eq!(projector.rows(), 0);
 }
+
+/// Whatever a row of nulls takes counts, so that a file ends before the memory does.
+#[test]
+fn nulls_cost_what_they_take() {
+    let cost = |schema: &Arc<Schema>, payload: &[u8]| {
+        let mut projector = projector(schema);
+        assert_eq!(projector.push(&NOWHERE, Some(payload), &registry(std::slice::from_ref(schema))), Pushed::Row);
+        projector.cost_bytes()
+    };
+    let wide = avro(r#"{"name":"f","type":["null",{"type":"fixed","name":"F","size":1048576}]}"#);
+    assert!((1 << 20..(1 << 20) + 1000).contains(&cost(&wide, &[0])), "{}", cost(&wide, &[0]));
+
+    let fields: String = (1..=50).map(|i| format!("string f{i} = {i};")).collect();
+    let kinds: String = (1..=30).map(|i| format!("E e{i} = {i};")).collect();
+    let text = format!(r#"syntax = "proto3"; message Any {{ oneof e {{ {kinds} }} }} message E {{ {fields} }}"#);
+    let envelope = schema(SchemaType::Protobuf, &text);
+    let cost = cost(&envelope, b"\x0a\x04\x0a\x02hi");
+    assert!((8 * 30 * 51..8 * 30 * 51 + 1000).contains(&cost), "{cost}");
+}
+
+/// Elements of one byte, each with a null of a mebibyte.
+#[test]
+fn a_list_of_wide_nulls_is_too_much() {
+    let list =
+        avro(r#"{"name":"l","type":{"type":"array","items":["null",{"type":"fixed","name":"F","size":1048576}]}}"#);
+    // A block of 200 elements (zigzag varint), each a null; then the end.
+    let payload = [&[0x90, 0x03][..], &[0; 200], &[0]].concat();
+    let (pushed, lines) = project(&list, &[&payload]);
+    assert!(matches!(&pushed[0], Pushed::Dead(cause) if cause.contains("becomes more than")), "{pushed:?}");
+    assert!(lines.is_empty());
+}
