@@ -178,6 +178,19 @@ def test_lake_can_be_turned_on_later(node):
     node.wait_rows(topic, 2)
 
 
+def test_the_mode_can_be_changed(node):
+    topic = create(node, name(), LAKE)
+    schema = record(("id", "int"))
+    id = register(node, f"{topic}-value", schema)
+    send(node, topic, [avro(id, schema, {"id": 1})])
+    node.wait_rows(topic, 1)
+    node.cli("topic", "alter", topic, "--set", "frazil.lake.mode=key_value")
+    send(node, topic, [b"as it is"])
+    node.wait_rows(topic, 2)
+    rows = node.sql(f"select id, value from frazil.topics.{topic} order by kafka_offset")
+    assert [row.get("id") for row in rows] == [1, None] and rows[0].get("value") is None and rows[1]["value"]
+
+
 def test_a_deleted_topic_takes_its_table_along_and_may_come_back(node):
     topic = create(node, name(), {**LAKE, "frazil.lake.mode": "key_value"})
     send(node, topic, [b"old"])

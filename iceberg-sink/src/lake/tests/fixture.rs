@@ -12,7 +12,7 @@ use wire::batch::{BatchHeader, HEADER_BYTES};
 
 use super::super::round::{Outcome, Work};
 use super::super::supervise::Context;
-use super::super::table::Tables;
+use super::super::table::{Tables, sweep};
 use super::super::{LakeConfig, LakeTopic, Report, Source, verify};
 use crate::catalog::{Catalog, Head};
 use crate::testing::{Fault, Faulty, Memory, name};
@@ -76,6 +76,17 @@ impl Stand {
     pub async fn head(&self, table: &str) -> Arc<Head> {
         let catalog = self.catalog();
         catalog.load(&catalog.ident(table)).await.expect("loads")
+    }
+
+    /// Makes a table's metadata unreadable.
+    pub async fn spoil(&self, table: &str) {
+        let head = self.head(table).await;
+        let path = self.objects.path_of(&head.metadata_location).expect("lies in the bucket");
+        self.objects.put(&path, Bytes::from_static(b"{")).await.expect("puts");
+    }
+
+    pub async fn sweep(&self) -> Result<()> {
+        sweep(&self.context(), &self.source.topics()).await
     }
 
     /// As somebody else may do with another program; the day stays what rows are partitioned by.
