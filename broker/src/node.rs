@@ -108,6 +108,7 @@ impl Node {
         handle.ready().await?;
 
         let registry = Arc::new(RegistryService::load(handle.clone(), view.clone()).await?);
+        handle.serve().await?;
         let source = Arc::new(source::NodeSource::new(handle.clone(), view));
         // One node leads for as long as its process lives; elections come with replication.
         let config = LakeConfig::new(handle.cluster().id().to_string(), Term(1));

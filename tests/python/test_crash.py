@@ -159,3 +159,57 @@ def test_a_second_node_on_the_same_folder_is_refused(fresh):
                             capture_output=True, text=True, timeout=30)
     assert second.returncode != 0
     assert "another" in second.stderr and "data" in second.stderr
+
+
+def test_valid_records_are_never_refused_while_a_node_starts(fresh):
+    """The schemas must be known before the first client is let in."""
+    import json
+    import struct
+
+    from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+    admin = AdminClient({"bootstrap.servers": fresh.kafka})
+    admin.create_topics([NewTopic("checked", 4, 1, config={"frazil.check.value": "payload"})])["checked"].result(20)
+    schema = json.dumps({"type": "record", "name": "R", "fields": [{"name": "n", "type": "long"}]})
+    id = SchemaRegistryClient({"url": fresh.url("registry")}).register_schema("checked-value", Schema(schema, "AVRO"))
+    value, outcomes, stop = b"\0" + struct.pack(">I", id) + b"\x02", [], threading.Event()
+
+    def send():
+        producer = Producer({"bootstrap.servers": fresh.kafka, "linger.ms": 0, "message.timeout.ms": 60_000,
+                             "reconnect.backoff.ms": 5, "reconnect.backoff.max.ms": 20})
+        while not stop.is_set():
+            producer.produce("checked", value, on_delivery=lambda error, _: outcomes.append(error))
+            producer.poll(0.002)
+        producer.flush(60)
+    senders = [threading.Thread(target=send) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for _ in range(4):
+        time.sleep(0.5)
+        fresh.kill()
+        fresh.start()
+    time.sleep(0.5)
+    stop.set()
+    for sender in senders:
+        sender.join(90)
+    assert len(outcomes) > 100 and [error for error in outcomes if error] == []
+
+
+def test_a_lost_first_shard_is_told_and_nothing_is_forgotten(tmp_path):
+    import shutil
+    with Node(tmp_path, shards=2) as node:
+        admin = AdminClient({"bootstrap.servers": node.kafka})
+        admin.create_topics([NewTopic("t", 8, 1)])["t"].result(20)
+        producer = Producer({"bootstrap.servers": node.kafka})
+        for i in range(80):
+            producer.produce("t", str(i).encode(), partition=i % 8)
+        assert producer.flush(20) == 0
+        node.stop()
+        first, aside = tmp_path / "data/shards/0", tmp_path / "aside"
+        shutil.move(first, aside)
+        with pytest.raises(AssertionError) as refused:
+            node.start()
+        assert "shards/0" in str(refused.value)
+        shutil.rmtree(first)
+        shutil.move(aside, first)
+        node.start()
+        assert len(everything(node, "t", 8)[0]) == 80

@@ -97,6 +97,23 @@ def test_random_streams_and_broken_batches(node):
     alive(node)
 
 
+def test_names_without_measure(node):
+    """An OffsetCommit 8 (compact strings) whose group is named by 40,000 letters."""
+    def compact(text):
+        length, out = len(text) + 1, b""
+        while length >= 0x80:
+            out += bytes([length % 0x80 | 0x80])
+            length //= 0x80
+        return out + bytes([length]) + text
+    for length in (2_000, 40_000):
+        partition = struct.pack(">iqi", 0, 1, -1) + b"\x00\x00"
+        topic = compact(b"still-here") + b"\x02" + partition + b"\x00"
+        body = compact(b"g" * length) + struct.pack(">i", -1) + compact(b"") + b"\x00" + b"\x02" + topic + b"\x00"
+        head = struct.pack(">hhi", 8, 8, 7) + b"\x00\x01x" + b"\x00"
+        exchange(node, struct.pack(">i", len(head + body)) + head + body)
+    alive(node)
+
+
 def test_hostile_http(node):
     import requests
     for name in ("registry", "catalog", "admin"):

@@ -9,6 +9,14 @@ pub const PARTITIONS_PER_NODE_MAX: usize = 100_000;
 /// Shards of one node.
 pub const SHARDS_MAX: u16 = 256;
 
+/// A string in a request: as long as the classic encoding can say.
+pub const STRING_BYTES_MAX: usize = i16::MAX as usize;
+/// The name of a consumer group.
+pub const GROUP_ID_BYTES_MAX: usize = 1024;
+/// What is kept of the name that a client gives itself.
+pub const CLIENT_ID_BYTES_MAX: usize = 255;
+/// All records of one offset commit.
+pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A request frame; `socket.request.max.bytes` in Kafka.
 pub const REQUEST_BYTES_MAX: usize = 100 * 1024 * 1024;
 /// How much larger than its bytes a decoded request may be: names of one letter become structs of seventy bytes.

@@ -62,8 +62,6 @@ pub enum Answer {
     Ready(Frame),
     /// The answer takes time that later requests need not wait for.
     Later(Local<Result<Frame, CallError>>),
-    /// Produce with acks=0.
-    Silent,
 }
 
 /// Why a request gets no answer: its connection is closed.

@@ -88,7 +88,6 @@ async fn read<D: Driver, R: StreamRead>(
             Err(ended) => return ended,
         };
         let answer = match handle(shard, bytes, peer).await {
-            Ok(Answer::Silent) => continue,
             Ok(Answer::Ready(frame)) => Box::pin(std::future::ready(Ok(frame))),
             Ok(Answer::Later(answer)) => answer,
             Err(ended) => return ended,

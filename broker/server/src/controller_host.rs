@@ -24,9 +24,15 @@ pub struct ControllerHost<D: Driver> {
     log: CoreLog<D>,
     node: Arc<Node>,
     controller: Controller,
+    is_new: bool,
 }
 
 impl<D: Driver> ControllerHost<D> {
+    /// The cluster was founded in this start.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     /// Reads what was decided before, or founds the cluster, and publishes the state.
     pub async fn open(driver: D, log: CoreLog<D>, node: Arc<Node>) -> Result<ControllerHost<D>> {
         let mut controller = Controller::default();
@@ -44,8 +50,9 @@ impl<D: Driver> ControllerHost<D> {
                 next = Offset(records.header().last_offset() + 1);
             }
         }
-        let mut host = ControllerHost { driver, log, node, controller };
+        let mut host = ControllerHost { driver, log, node, controller, is_new: false };
         if let Some(record) = host.controller.found(host.fresh()) {
+            host.is_new = true;
             host.write(std::slice::from_ref(&record)).await?;
             host.controller.apply(&record);
         }

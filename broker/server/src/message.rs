@@ -70,6 +70,10 @@ pub enum ShardMessage {
         topic: TopicName,
         partitions: Vec<PartitionId>,
     },
+    /// Clients may connect from now on.
+    Serve {
+        reply: Reply<model::Result<()>>,
+    },
     Stop {
         reply: Reply<()>,
     },

@@ -77,10 +77,10 @@ pub struct ShardSeed {
     pub(crate) founding: Founding,
 }
 
-/// Shard 0 tells the others that the cluster's state is known.
+/// Shard 0 tells the others that the cluster's state is known, and whether the cluster began just now.
 pub(crate) enum Founding {
-    Tell(flume::Sender<()>),
-    Hear(flume::Receiver<()>),
+    Tell(flume::Sender<bool>),
+    Hear(flume::Receiver<bool>),
 }
 
 /// A node as the rest of the process sees it, from any thread.
@@ -195,9 +195,17 @@ impl NodeHandle {
         &self.node.config
     }
 
-    /// Waits until all shards serve clients, or says why one cannot.
+    /// Waits until all shards have recovered, or says why one cannot.
     pub async fn ready(&self) -> Result<()> {
         self.ready.clone().await
+    }
+
+    /// Lets clients in. Before, all that decides about their records must be known: the schemas above all.
+    pub async fn serve(&self) -> Result<()> {
+        for shard in self.node.shards() {
+            self.node.ask(shard, |reply| ShardMessage::Serve { reply }).await??;
+        }
+        Ok(())
     }
 
     /// Appends one batch; its base offset once it is durable. Internal topics are made when they are missing.

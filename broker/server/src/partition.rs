@@ -45,9 +45,6 @@ impl<D: Driver> Shard<D> {
         let place = place.ok_or_else(unknown)?;
         assert_eq!(place.shard, self.id, "appends are routed to the owner");
         let header = check_envelope(&topic, &batch, by)?;
-        if by != Writer::Node {
-            self.check_records(&topic, &batch)?;
-        }
         let claim = Claim::of(&header);
         if let Some(claim) = claim
             && let Verdict::Duplicate(base) = self.producers.borrow().check(place.id, claim)?
@@ -56,6 +53,14 @@ impl<D: Driver> Shard<D> {
             return Ok(Placed { stored: self.stored(place.id, base, Timestamp::NONE), wait });
         }
         let now = Timestamp(self.driver.wall_ms());
+        if by != Writer::Node
+            && let Err(refused) = self.check_records(&topic, &batch)
+        {
+            if let Some(claim) = claim {
+                self.producers.borrow_mut().refused(place.id, claim, now.0);
+            }
+            return Err(refused);
+        }
         let mut append_time = Timestamp::NONE;
         if topic.settings.is_log_append_time() {
             append_time = now;

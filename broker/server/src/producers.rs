@@ -24,7 +24,9 @@ struct State {
     epoch: i16,
     /// Milliseconds since 1970 of the last batch.
     used_ms: i64,
-    /// The last batches of this epoch, oldest first; never empty.
+    /// The sequence that must come next.
+    next: i32,
+    /// The last batches of this epoch, oldest first.
     batches: VecDeque<Sent>,
 }
 
@@ -74,6 +76,13 @@ fn step(sequence: i32, by: i32) -> i32 {
     i32::try_from(sum).expect("below 2^31")
 }
 
+impl State {
+    /// A producer of which nothing is stored, and this batch is to come.
+    fn awaiting(claim: Claim, at_ms: i64) -> State {
+        State { epoch: claim.epoch, used_ms: at_ms, next: claim.first, batches: VecDeque::new() }
+    }
+}
+
 impl Producers {
     pub fn check(&self, partition: PartitionId, claim: Claim) -> Result<Verdict, Fault> {
         if claim.epoch < 0 || claim.first < 0 {
@@ -92,7 +101,7 @@ impl Producers {
                 if let Some(sent) = state.batches.iter().find(|s| s.first == claim.first && s.last == claim.last()) {
                     return Ok(Verdict::Duplicate(sent.base));
                 }
-                step(state.batches.back().expect("never empty").last, 1)
+                state.next
             }
         };
         match claim.first == expected {
@@ -107,7 +116,7 @@ impl Producers {
     /// The batch now lies in the log at `base`, since `at_ms`.
     pub fn appended(&mut self, partition: PartitionId, claim: Claim, base: Offset, at_ms: i64) {
         let sent = Sent { first: claim.first, last: claim.last(), base };
-        let fresh = || State { epoch: claim.epoch, used_ms: at_ms, batches: VecDeque::with_capacity(1) };
+        let fresh = || State { batches: VecDeque::with_capacity(1), ..State::awaiting(claim, at_ms) };
         let state = self.states.entry((partition, claim.producer)).or_insert_with(fresh);
         if state.epoch != claim.epoch {
             *state = fresh();
@@ -117,6 +126,16 @@ impl Producers {
             state.batches.pop_front();
         }
         state.batches.push_back(sent);
+        state.next = step(sent.last, 1);
+        if self.states.len() > PRODUCERS_PER_SHARD_MAX {
+            self.make_room();
+        }
+    }
+
+    /// The first batch of a producer was refused. Those behind it are on their way already, and must not be taken for
+    /// its beginning: the producer numbers its records anew and sends this sequence again.
+    pub fn refused(&mut self, partition: PartitionId, claim: Claim, at_ms: i64) {
+        self.states.entry((partition, claim.producer)).or_insert_with(|| State::awaiting(claim, at_ms));
         if self.states.len() > PRODUCERS_PER_SHARD_MAX {
             self.make_room();
         }

@@ -1,7 +1,7 @@
 //! What does a shard read from its own log for others?
 
 use kafka_protocol::error::ResponseError;
-use model::{Frontiers, Offset, PartitionId};
+use model::{Frontiers, Kind, Offset, PartitionId};
 use runtime::Driver;
 
 use crate::errors::Fault;
@@ -31,7 +31,12 @@ impl<D: Driver> Shard<D> {
         if want.from >= below || want.bytes_max == 0 {
             return Ok(Got { batches: Vec::new(), frontiers });
         }
-        let batches = self.log.read(want.partition, want.from, below, want.bytes_max).await?;
+        let read = self.log.read(want.partition, want.from, below, want.bytes_max).await;
+        let batches = read.map_err(|error| match error.kind {
+            // Retention took the segment away between the look and the read.
+            Kind::Missing => Fault::new(ResponseError::OffsetOutOfRange, error.message),
+            _ => Fault::from(error),
+        })?;
         Ok(Got { batches, frontiers })
     }
 

@@ -67,8 +67,8 @@ pub async fn run_shard<D: Driver>(driver: D, seed: ShardSeed) {
     if ready.send(outcome).is_err() {
         tracing::debug!(shard = id.0, "nobody waits for the shard to be ready");
     }
-    if let Ok((shard, until_stop)) = started {
-        shard.serve(mailbox, until_stop).await;
+    if let Ok((shard, retaining)) = started {
+        shard.serve(mailbox, retaining).await;
     }
 }
 
@@ -77,7 +77,7 @@ async fn start<D: Driver>(
     id: ShardId,
     node: Arc<Node>,
     founding: Founding,
-) -> Result<(Rc<Shard<D>>, [D::Task<()>; 2])> {
+) -> Result<(Rc<Shard<D>>, D::Task<()>)> {
     let watches = Rc::new(Watches::default());
     let mut producers = Producers::default();
     let config = LogConfig {
@@ -118,11 +118,10 @@ async fn start<D: Driver>(
     shard.load_groups().await?;
     let cluster = shard.node.cluster();
     shard.forget_offsets(|topic| cluster.topic(topic).is_none());
-    let accepting = shard.listen()?;
     shard.start("expire producers", shard.clone().expire_producers());
     shard.start("tick groups", shard.clone().tick_groups());
     let retaining = shard.driver.spawn("retention", shard.clone().retain());
-    Ok((shard, [accepting, retaining]))
+    Ok((shard, retaining))
 }
 
 /// Returns when the cluster's state is published: by this shard if it is the first, else by the first one.
@@ -135,17 +134,24 @@ async fn found<D: Driver>(
     match founding {
         Founding::Tell(others) => {
             let host = ControllerHost::open(driver.clone(), log.clone(), node.clone()).await?;
+            let is_new = host.is_new();
             let (errands, inbox) = flume::bounded(MAILBOX_MESSAGES_MAX);
             drop(driver.spawn("controller", host.run(inbox)));
             for _ in 1..node.config.shards {
                 // A shard that could not start does not listen any more.
-                let _ = others.try_send(());
+                let _ = others.try_send(is_new);
             }
             Ok(Some(errands))
         }
         Founding::Hear(first) => {
             let stopped = |_| Error::fenced("the first shard could not start; see the log for the cause");
-            first.recv_async().await.map_err(stopped)?;
+            let cluster_is_new = first.recv_async().await.map_err(stopped)?;
+            if cluster_is_new && !log.partitions().is_empty() {
+                return Err(Error::damaged(
+                    "this shard has records, but the log of shard 0, which knows the topics, is empty: bring the folder \
+                     shards/0 of this data folder back, or start on an empty one",
+                ));
+            }
             Ok(None)
         }
     }
@@ -217,8 +223,14 @@ impl<D: Driver> Shard<D> {
     }
 
     /// Takes letters from the mailbox, in order, until one says stop.
-    async fn serve(self: Rc<Self>, mailbox: MailReceiver<ShardMessage>, until_stop: [D::Task<()>; 2]) {
+    async fn serve(self: Rc<Self>, mailbox: MailReceiver<ShardMessage>, retaining: D::Task<()>) {
+        let mut until_stop = vec![retaining];
         while let Some(message) = mailbox.recv().await {
+            if let ShardMessage::Serve { reply } = message {
+                let listening = self.listen().map(|accepting| until_stop.push(accepting));
+                let _ = reply.try_send(listening);
+                continue;
+            }
             if let ShardMessage::Stop { reply } = message {
                 until_stop.into_iter().for_each(TaskHandle::cancel);
                 if let Err(error) = self.log.clone().close().await {
@@ -285,7 +297,7 @@ impl<D: Driver> Shard<D> {
                 self.forget(&partitions);
                 self.forget_offsets(|name| name == topic.as_str());
             }
-            ShardMessage::Stop { .. } => unreachable!("handled by the caller"),
+            ShardMessage::Serve { .. } | ShardMessage::Stop { .. } => unreachable!("handled by the caller"),
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use model::limits::{DECODED_BYTES_FREE, DECODED_RATIO_MAX};
+use model::limits::{DECODED_BYTES_FREE, DECODED_RATIO_MAX, STRING_BYTES_MAX};
 
 use crate::layout::{Field, Kind, Layout};
 use crate::read::Reader;
@@ -51,6 +51,9 @@ impl Walk<'_> {
             Kind::Fixed(bytes) => self.skip(*bytes, name),
             Kind::String | Kind::Bytes => {
                 let length = self.length(kind, name)?.unwrap_or(0);
+                if matches!(kind, Kind::String) && length > STRING_BYTES_MAX {
+                    return Err(format!("'{name}' has {length} bytes; a string has at most {STRING_BYTES_MAX}").into());
+                }
                 self.skip(length, name)
             }
             Kind::Array(element) => self.array(element, name),

@@ -20,7 +20,12 @@ use wire::{Found, Wire};
 
 /// Appends one value to each of `columns` (those that `message` is bound to), from a whole payload.
 pub fn walk(message: &Message, payload: &[u8], columns: &mut [Builder], budget: &mut Budget) -> Put {
-    let found = wire::fields(payload, |number| message.numbers.get(&number).copied())?;
+    let known = |number| {
+        let field = message.numbers.get(&number).copied()?;
+        Some((field, is_scalar(&message.fields.list[field].node)))
+    };
+    let found = wire::fields(payload, known, budget)?;
+    let held = found.len();
     let found = chosen(message, found);
     for (index, field) in message.fields.list.iter().enumerate() {
         let Some(place) = field.place else { continue };
@@ -31,7 +36,12 @@ pub fn walk(message: &Message, payload: &[u8], columns: &mut [Builder], budget: 
         put.map_err(|fault| fault.in_field(&field.name))?;
     }
     message.fields.absent.iter().for_each(|place| columns[*place].null());
+    budget.release(held);
     Ok(())
+}
+
+fn is_scalar(node: &Node) -> bool {
+    matches!(node, Node::Scalar(_))
 }
 
 /// What counts of the fields found, sorted by field: a member of a oneof clears those before it that differ.
@@ -80,7 +90,8 @@ fn put_message(node: &Node, bytes: &[u8], column: &mut Builder, budget: &mut Bud
             Ok(())
         }
         Node::Wrapper(scalar) => {
-            let found = wire::fields(bytes, |number| (number == 1).then_some(0))?;
+            let found = wire::fields(bytes, |number| (number == 1).then_some((0, true)), budget)?;
+            budget.release(found.len());
             put_optional(scalar, found.last().map(|last| last.wire), column)
         }
         Node::Timestamp => {
@@ -123,26 +134,24 @@ fn put_list(element: &Node, found: &[Found<'_>], column: &mut Builder, budget: &
 }
 
 fn put_map(key: &Scalar, value: &Node, found: &[Found<'_>], column: &mut Builder, budget: &mut Budget) -> Put {
-    let mut entries = Vec::with_capacity(found.len());
+    // Entries are read twice, so that nothing is kept of those that do not count.
     let mut last: HashMap<wire::Key<'_>, usize> = HashMap::new();
     for (index, one) in found.iter().enumerate() {
-        let parts = wire::fields(one.wire.bytes()?, |number| match number {
-            1 => Some(0),
-            2 => Some(1),
-            _ => None,
-        })?;
-        let of_key = parts.iter().rfind(|part| part.field == 0).map(|part| part.wire);
-        last.insert(wire::key(key, of_key)?, index);
-        entries.push((of_key, parts));
+        let parts = entry(value, one, budget)?;
+        budget.release(parts.len());
+        if last.insert(wire::key(key, key_of(&parts))?, index).is_none() {
+            budget.hold(1)?;
+        }
     }
     let mut kept: Vec<usize> = last.into_values().collect();
     kept.sort_unstable();
     let [keys, values] = column.entry()?;
     let words = keys.null_words() + values.null_words();
-    for index in kept {
+    for index in &kept {
         budget.take(words)?;
-        let (of_key, parts) = &entries[index];
-        put_optional(key, *of_key, keys)?;
+        let parts = entry(value, &found[*index], budget)?;
+        let of_key = key_of(&parts);
+        put_optional(key, of_key, keys)?;
         let of_value: Vec<Found<'_>> = parts.iter().filter(|part| part.field == 1).copied().collect();
         let put = match (value, of_value.as_slice()) {
             // An entry without a value has the zero of its type: for a message that is one without fields.
@@ -150,9 +159,25 @@ fn put_map(key: &Scalar, value: &Node, found: &[Found<'_>], column: &mut Builder
             (node, []) => put_message(node, &[], values, budget),
             (node, parts) => put_field(node, false, parts, values, budget),
         };
-        put.map_err(|fault| fault.in_entry(&wire::shown(key, *of_key)))?;
+        put.map_err(|fault| fault.in_entry(&wire::shown(key, of_key)))?;
+        budget.release(parts.len());
     }
+    budget.release(kept.len());
     column.close_list()
+}
+
+/// The parts of a map's entry: 0 is the key, 1 the value.
+fn entry<'a>(value: &Node, found: &Found<'a>, budget: &mut Budget) -> Result<Vec<Found<'a>>, Fault> {
+    let known = |number| match number {
+        1 => Some((0, true)),
+        2 => Some((1, is_scalar(value))),
+        _ => None,
+    };
+    wire::fields(found.wire.bytes()?, known, budget)
+}
+
+fn key_of<'a>(parts: &[Found<'a>]) -> Option<Wire<'a>> {
+    parts.iter().rfind(|part| part.field == 0).map(|part| part.wire)
 }
 
 fn put_scalar(scalar: &Scalar, wire: Wire<'_>, column: &mut Builder) -> Put {

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::produce_request::TopicProduceData;
 use kafka_protocol::messages::produce_response::{
@@ -60,8 +59,13 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
         if refused {
             return Err(CallError::Refused("a batch sent with acks=0 was refused".into()));
         }
-        shard.start("finish acks=0", durable.map(drop));
-        return Ok(Answer::Silent);
+        // An empty answer in its turn: until then the request holds its room, so that the disk slows its sender down.
+        return Ok(Answer::Later(Box::pin(async move {
+            match durable.await.into_iter().find_map(Result::err) {
+                Some(refused) => Err(CallError::Refused(format!("a batch sent with acks=0: {}", refused.fault))),
+                None => Ok(Frame::new()),
+            }
+        })));
     }
     Ok(Answer::Later(Box::pin(async move { respond(&head, topics, durable.await) })))
 }

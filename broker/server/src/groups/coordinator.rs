@@ -1,13 +1,14 @@
 //! What does a coordinator do with a request, a finished write, or the passing of time?
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use kafka_protocol::ResponseError;
+use model::limits::{CLIENT_ID_BYTES_MAX, COMMIT_BYTES_MAX, GROUP_ID_BYTES_MAX};
 
 use super::group::{Group, State};
 use super::rebalance::Outcome;
 use super::record::{self, Fact, GroupRecord, StoredOffset};
-use super::request::{Commit, Join, Listed, Offsets, Place, Reply, Request};
+use super::request::{Commit, CommitOffset, Join, Listed, Offsets, Place, Reply, Request};
 
 /// Names a request whose reply may come later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -238,7 +239,7 @@ impl Coordinator {
 
     fn join(&mut self, now_ms: i64, token: Token, join: Join, fresh_id: &str) -> Vec<Effect> {
         let refuse = |error| reply(token, Reply::Join(Err((error, join.member.clone()))));
-        if join.group.is_empty() {
+        if !is_group_id(&join.group) {
             return refuse(ResponseError::InvalidGroupId);
         }
         let legal = self.settings.session_timeout_min_ms..=self.settings.session_timeout_max_ms;
@@ -248,8 +249,9 @@ impl Coordinator {
         if !join.member.is_empty() && !self.groups.contains_key(&join.group) {
             return refuse(ResponseError::UnknownMemberId);
         }
-        let stem = join.instance.as_deref().unwrap_or(&join.client_id);
+        let stem = cut(join.instance.as_deref().unwrap_or(&join.client_id));
         let fresh_id = format!("{stem}-{fresh_id}");
+        let join = Join { client_id: cut(&join.client_id).to_owned(), ..join };
         let (settings, id) = (self.settings.clone(), join.group.clone());
         self.group(&id);
         self.within(now_ms, &id, |group| group.join(token, join, fresh_id, now_ms, &settings)).unwrap_or_default()
@@ -262,7 +264,9 @@ impl Coordinator {
             return reply(token, Reply::Commit(answers));
         }
         let (mut offsets, mut refused) = (Vec::new(), Vec::new());
-        for offset in commit.offsets {
+        // A place that is named more than once counts the last time.
+        let last: BTreeMap<Place, CommitOffset> = commit.offsets.into_iter().map(|o| (o.place.clone(), o)).collect();
+        for offset in last.into_values() {
             if offset.metadata.len() > self.settings.metadata_bytes_max {
                 refused.push((offset.place, ResponseError::OffsetMetadataTooLarge));
                 continue;
@@ -285,8 +289,12 @@ impl Coordinator {
     }
 
     fn may_commit(&mut self, now_ms: i64, commit: &Commit) -> Result<(), ResponseError> {
-        if commit.group.is_empty() {
+        if !is_group_id(&commit.group) {
             return Err(ResponseError::InvalidGroupId);
+        }
+        let bytes = |offset: &CommitOffset| commit.group.len() + offset.place.0.len() + offset.metadata.len() + 64;
+        if commit.offsets.iter().map(bytes).sum::<usize>() > COMMIT_BYTES_MAX {
+            return Err(ResponseError::InvalidRequest);
         }
         let alone = commit.generation < 0 && commit.member.is_empty();
         match self.groups.get_mut(&commit.group) {
@@ -357,6 +365,15 @@ impl Coordinator {
         }
         vec![self.persist(id, records, Pending::DeleteOffsets { token, answers })]
     }
+}
+
+fn is_group_id(text: &str) -> bool {
+    (1..=GROUP_ID_BYTES_MAX).contains(&text.len())
+}
+
+/// The beginning of what a client calls itself: enough for people, and never too long for a record.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(CLIENT_ID_BYTES_MAX)]
 }
 
 fn reply(token: Token, reply: Reply) -> Vec<Effect> {

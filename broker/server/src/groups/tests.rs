@@ -331,3 +331,36 @@ fn half_written_records_are_passed_over() {
         assert_eq!(record::parse(&whole.key[..cut], Some(value)), None);
     }
 }
+
+#[test]
+fn names_without_measure_do_no_harm() {
+    let mut bench = Bench::new(GroupSettings::default());
+    let long = "g".repeat(40_000);
+    let token = bench.ask(commit(&long, "", -1, 1));
+    let invalid = Some(ResponseError::InvalidGroupId);
+    assert_eq!(bench.taken(token), Some(Reply::Commit(vec![(("t".into(), 0), invalid)])));
+    let Request::Join(mut join) = join("g", "", None) else { unreachable!() };
+    join.client_id = "ü".repeat(30_000);
+    let token = bench.ask(Request::Join(join));
+    let joined = bench.joined(token);
+    assert!(joined.member.len() < 400);
+    let token = bench.ask(sync("g", &joined.member, joined.generation, &[(&joined.member, "all")]));
+    assert_eq!(bench.synced(token), Ok(Bytes::from("all")));
+    assert!(bench.log.iter().all(|record| record::parse(&record.key, record.value.as_deref()).is_some()));
+}
+
+#[test]
+fn a_place_named_twice_is_written_once_and_too_many_are_refused() {
+    let mut bench = Bench::new(GroupSettings::default());
+    let place = |offset| CommitOffset { place: ("t".into(), 0), offset, leader_epoch: 0, metadata: String::new() };
+    let whole = |offsets| Commit { group: "g".into(), member: String::new(), instance: None, generation: -1, offsets };
+    let token = bench.ask(Request::Commit(whole((0..1000).map(place).collect())));
+    assert!(matches!(bench.taken(token), Some(Reply::Commit(answers)) if answers.len() == 1000));
+    assert_eq!(bench.log.len(), 1);
+    let token = bench.ask(Request::Offsets { group: "g".into(), places: None });
+    let wanted = Offsets(vec![(("t".into(), 0), Some((999, 0, String::new())))]);
+    assert_eq!(bench.taken(token), Some(Reply::Offsets(wanted)));
+    let token = bench.ask(Request::Commit(whole((0..300_000).map(place).collect())));
+    let refused = Some(ResponseError::InvalidRequest);
+    assert!(matches!(bench.taken(token), Some(Reply::Commit(answers)) if answers[0].1 == refused));
+}

@@ -90,3 +90,18 @@ fn their_number_is_bounded_and_the_latest_stay() {
     let latest = Claim { producer: many - 1, epoch: 0, first: 0, count: 1 };
     assert_eq!(producers.check(P, latest), Ok(Verdict::Duplicate(Offset(many - 1))));
 }
+
+#[test]
+fn what_follows_a_refused_beginning_is_not_the_beginning() {
+    let mut producers = Producers::default();
+    producers.refused(P, claim(0, 0, 3), 1);
+    let behind = producers.check(P, claim(0, 3, 2)).unwrap_err();
+    assert_eq!(behind.error, ResponseError::OutOfOrderSequenceNumber);
+    assert_eq!(producers.check(P, claim(0, 0, 2)), Ok(Verdict::Append), "numbered anew");
+    producers.appended(P, claim(0, 0, 2), Offset(0), 2);
+    assert_eq!(producers.check(P, claim(0, 0, 2)), Ok(Verdict::Duplicate(Offset(0))));
+    assert_eq!(producers.check(P, claim(0, 2, 1)), Ok(Verdict::Append));
+    producers.refused(P, claim(0, 2, 1), 3);
+    assert_eq!(producers.check(P, claim(0, 2, 1)), Ok(Verdict::Append), "a known producer only loses the batch");
+    assert_eq!(producers.check(P, claim(1, 0, 1)), Ok(Verdict::Append), "a new epoch begins at 0");
+}

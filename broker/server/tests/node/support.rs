@@ -46,6 +46,7 @@ impl TestNode {
         };
         let threads = seeds.into_iter().map(start).collect();
         block_on(handle.ready()).unwrap();
+        block_on(handle.serve()).unwrap();
         TestNode { handle, port, threads }
     }
 

@@ -266,3 +266,22 @@ fn the_count_covers_what_large_arrays_really_take() {
         assert!(peak <= counted + 4 * body.len() + 1024, "{} {version}: {peak}, {counted} counted", row.name);
     }
 }
+
+#[test]
+fn compact_strings_are_no_longer_than_classic_ones() {
+    // FindCoordinator 3: one compact string, then its kind and no tags.
+    let body = |length: usize| {
+        let mut body = BytesMut::new();
+        let mut left = length + 1;
+        while left >= 0x80 {
+            body.extend_from_slice(&[(left % 0x80) as u8 | 0x80]);
+            left /= 0x80;
+        }
+        body.extend_from_slice(&[left as u8]);
+        body.resize(body.len() + length, b'g');
+        body.extend_from_slice(&[0, 0]);
+        body
+    };
+    assert!(walk(layout(10).unwrap(), 3, &body(32_767)).is_ok());
+    assert!(walk(layout(10).unwrap(), 3, &body(32_768)).unwrap_err().contains("at most 32767"));
+}

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int32Type;
+use model::limits::ROW_VALUES_MAX;
 use proptest::prelude::*;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, MapKey, ReflectMessage, Value};
 use schema_registry::{Parsed, Schema, SchemaType};
 
+use super::{Budget, Wire, wire};
 use crate::project::Pushed;
 use crate::project::tests::{NOWHERE, project, projector, registry};
 use crate::types::tests::schema;
@@ -99,6 +101,51 @@ fn the_last_of_a_singular_field_counts_and_messages_merge() {
     let payload = [8, 1, 8, 2, 18, 5, 8, 5, 26, 1, b'a', 18, 5, 16, 6, 26, 1, b'b'];
     let wanted = r#"{"x":2,"p":{"x":5,"y":6,"tags":["a","b"]}}"#;
     assert_eq!(rows("int32 x = 1; Point p = 2;", &[&payload]), [wanted]);
+}
+
+/// So often that what does not count is dropped in between.
+#[test]
+fn the_last_counts_of_very_many() {
+    let body = "int32 x = 1; oneof o { int32 a = 2; Point p = 3; string s = 4; }";
+    let both = [8, 1, 16, 7].repeat(5000);
+    let point = [26, 2, 8, 5];
+    let payloads = [
+        [&point[..], &both, &[34, 1, b'z'], &[8, 3]].concat(),
+        [&[34, 1, b'z'][..], &point, &both].concat(),
+        [&both[..], &point, &[26, 2, 16, 6]].concat(),
+    ];
+    let wanted = [
+        r#"{"x":3,"a":null,"p":null,"s":"z"}"#,
+        r#"{"x":1,"a":7,"p":null,"s":null}"#,
+        r#"{"x":1,"a":null,"p":{"x":5,"y":6,"tags":[]},"s":null}"#,
+    ];
+    assert_eq!(rows(body, &payloads.each_ref().map(Vec::as_slice)), wanted);
+}
+
+/// Each occurrence of two bytes is noted with many more: those that count are bounded, the others are not kept.
+#[test]
+fn what_is_noted_of_a_message_is_bounded() {
+    let payload = [8, 1, 16, 7].repeat(100_000);
+    let mut budget = Budget::full();
+    budget.hold(ROW_VALUES_MAX - 10_000).unwrap();
+    let once = wire::fields(&payload, |number| Some((number as usize, true)), &mut budget).unwrap();
+    assert!(once.len() < 10_000, "{}", once.len());
+    assert_eq!(once.last().unwrap().wire, Wire::Varint(7));
+    budget.release(once.len());
+    let fault = wire::fields(&payload, |number| Some((number as usize, false)), &mut budget).unwrap_err();
+    assert!(fault.to_string().contains("becomes more than"), "{fault}");
+}
+
+/// The second record finds the budget of the first given back, and rows do not cost what was only noted.
+#[test]
+fn what_was_noted_is_given_back() {
+    let schema = proto("repeated Point p = 1; map<int32, int32> m = 2; google.protobuf.Int32Value w = 3;");
+    let payload = [[10, 2, 8, 1].repeat(1000), [18, 4, 8, 1, 16, 2].repeat(1000), vec![26, 2, 8, 4]].concat();
+    let mut projector = projector(&schema);
+    assert_eq!(projector.push(&NOWHERE, Some(&payload), &registry(std::slice::from_ref(&schema))), Pushed::Row);
+    // 4 words per point, 2 for the one entry of the map, and the row itself.
+    let wanted = payload.len() as u64 + 8 * (4 * 1000 + 2);
+    assert!((wanted..wanted + 200).contains(&projector.cost_bytes()), "{} {wanted}", projector.cost_bytes());
 }
 
 #[test]

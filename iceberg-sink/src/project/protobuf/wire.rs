@@ -1,5 +1,8 @@
 //! Where do the fields of a Protobuf message lie in its bytes?
 
+use std::collections::HashSet;
+
+use crate::project::budget::Budget;
 use crate::types::Fault;
 use crate::types::protobuf::Scalar;
 
@@ -18,7 +21,9 @@ pub struct Found<'a> {
     /// The index that the caller gave for its number.
     pub field: usize,
     pub wire: Wire<'a>,
-    /// A later member of the same oneof makes it void.
+    /// Of this field only the last occurrence counts.
+    pub once: bool,
+    /// A later member of the same oneof makes it void, or a later occurrence.
     pub cleared: bool,
 }
 
@@ -32,18 +37,43 @@ pub enum Key<'a> {
 /// Groups of unknown fields may nest.
 const GROUPS_MAX: usize = 100;
 
-/// The fields of a message in order, as far as `known` gives an index for their number; others are passed over.
-pub fn fields(bytes: &[u8], known: impl Fn(u32) -> Option<usize>) -> Result<Vec<Found<'_>>, Fault> {
+/// Occurrences of fields from which on those that do not count are looked for.
+const TIDY_AT: usize = 4096;
+
+/// The fields of a message in order, as far as `known` gives an index for their number, and whether only the last
+/// occurrence counts; others are passed over. Each that is returned holds 1 of the budget: one of two bytes on the wire
+/// takes 48 here.
+pub fn fields<'a>(
+    bytes: &'a [u8],
+    known: impl Fn(u32) -> Option<(usize, bool)>,
+    budget: &mut Budget,
+) -> Result<Vec<Found<'a>>, Fault> {
     let mut reader = Reader { rest: bytes };
-    let mut found = Vec::new();
+    let mut found: Vec<Found<'a>> = Vec::new();
+    let mut tidy_at = TIDY_AT;
     while !reader.rest.is_empty() {
         let (number, wire_type) = reader.tag()?;
         let Some(wire) = reader.wire(number, wire_type, 0)? else { continue };
-        if let Some(field) = known(number) {
-            found.push(Found { field, wire, cleared: false });
+        let Some((field, once)) = known(number) else { continue };
+        if found.len() >= tidy_at {
+            let before = found.len();
+            tidy(&mut found);
+            budget.release(before - found.len());
+            tidy_at = TIDY_AT.max(2 * found.len());
         }
+        budget.hold(1)?;
+        found.push(Found { field, wire, once, cleared: false });
     }
     Ok(found)
+}
+
+/// Drops what a later occurrence of the same field replaces. What that one means for a oneof covers the dropped one.
+fn tidy(found: &mut Vec<Found<'_>>) {
+    let mut seen = HashSet::new();
+    for one in found.iter_mut().rev().filter(|one| one.once) {
+        one.cleared = !seen.insert(one.field);
+    }
+    found.retain(|one| !one.cleared);
 }
 
 /// The elements of a packed list.
