@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::catalog::{Catalog, Head};
 pub use ledger::{Ledger, Owner, recover};
 pub use manifests::live_files;
+pub use plan::schema_after;
 
 /// How often one round is planned before its caller hears of the failure.
 const ATTEMPTS_MAX: u32 = 6;

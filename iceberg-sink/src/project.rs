@@ -26,7 +26,7 @@ use model::{Error, LakeMode, Result, TopicName};
 use schema_registry::View;
 use schema_registry::framing::VALUE_HEADER;
 
-use crate::types::{COORDINATES, Column, Fault};
+use crate::types::{COORDINATES, Column, Fault, value_column};
 use budget::Budget;
 use builder::{Builder, MICROS, Put};
 use plan::{Plan, Plans};
@@ -115,7 +115,7 @@ impl From<Fault> for Stop {
 }
 
 impl Projector {
-    /// A projector for a table that has our coordinates, and in modes without schemas the columns of its mode.
+    /// A projector for a table that has our coordinates, and for dead letters the columns of those.
     pub fn new(table: SchemaRef, mode: Mode) -> Result<Projector> {
         let schema = schema_to_arrow_schema(&table).map_err(|error| Error::invalid(error.to_string()))?;
         let columns = schema.fields().iter().map(|field| Builder::new(field.data_type()));
@@ -129,10 +129,11 @@ impl Projector {
             *slot = place(name).ok_or_else(|| missing(name))?;
         }
         let (mut value, mut cause) = (None, None);
-        if matches!(mode, Mode::KeyValue | Mode::DeadLetter) {
-            value = Some(place("value").ok_or_else(|| missing("value"))?);
+        if mode == Mode::KeyValue {
+            value = place("value"); // A table that had another mode before gets it with the first row.
         }
         if mode == Mode::DeadLetter {
+            value = Some(place("value").ok_or_else(|| missing("value"))?);
             cause = Some(place("cause").ok_or_else(|| missing("cause"))?);
         }
         let plans = Plans::default();
@@ -219,6 +220,9 @@ impl Projector {
         view: &View,
         budget: &mut Budget,
     ) -> Result<(), Stop> {
+        if self.mode == Mode::KeyValue && self.value.is_none() {
+            return Err(Stop::Grow(vec![value_column()]));
+        }
         let Some(value) = value.filter(|_| self.value.is_none()) else {
             return Ok(self.append_bytes(at, value)?);
         };

@@ -20,4 +20,4 @@ pub use fault::{Conflict, Fault, Refused};
 pub use kind::{Column, Kind};
 pub use merge::merge;
 pub use source::{Root, Source, columns};
-pub use table::{COORDINATES, dead_letter_schema, key_value_schema, table_schema};
+pub use table::{COORDINATES, PARTITION, dead_letter_schema, key_value_schema, table_schema, value_column};

@@ -108,6 +108,13 @@ def test_what_cannot_be_a_column_is_refused_when_it_is_set_up(node):
     with pytest.raises(SchemaRegistryError) as refused:
         register(node, f"{topic}-value", record(("kafka_offset", "long")))
     assert "kafka_offset" in str(refused.value)
+    with pytest.raises(SchemaRegistryError) as refused:
+        register(node, f"{topic}-value", record(("kafka_timestamp_day", "int")))
+    assert "kafka_timestamp_day" in str(refused.value)
+    nested = {"type": "object", "properties": {"b": {"type": "string"}}}
+    with pytest.raises(SchemaRegistryError) as refused:
+        register(node, f"{topic}-value", {"type": "object", "properties": {"a.b": {"type": "string"}, "a": nested}}, "JSON")
+    assert "a.b" in str(refused.value)
     other = name()
     register(node, f"{other}-value", recursive)
     with pytest.raises(KafkaException) as refused:
@@ -169,6 +176,19 @@ def test_lake_can_be_turned_on_later(node):
     node.cli("topic", "alter", topic, "--set", "frazil.lake.mode=key_value", "--set", "frazil.lake.lag.ms=200")
     send(node, topic, [b"after"])
     node.wait_rows(topic, 2)
+
+
+def test_the_mode_can_be_changed(node):
+    topic = create(node, name(), LAKE)
+    schema = record(("id", "int"))
+    id = register(node, f"{topic}-value", schema)
+    send(node, topic, [avro(id, schema, {"id": 1})])
+    node.wait_rows(topic, 1)
+    node.cli("topic", "alter", topic, "--set", "frazil.lake.mode=key_value")
+    send(node, topic, [b"as it is"])
+    node.wait_rows(topic, 2)
+    rows = node.sql(f"select id, value from frazil.topics.{topic} order by kafka_offset")
+    assert [row.get("id") for row in rows] == [1, None] and rows[0].get("value") is None and rows[1]["value"]
 
 
 def test_a_deleted_topic_takes_its_table_along_and_may_come_back(node):

@@ -70,6 +70,8 @@ pub const REQUEST_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
 pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 /// How deep schemas and values may nest.
 pub const NESTING_MAX: usize = 64;
+/// How deep the columns of a table may nest: Iceberg's JSON has three levels for each, and `serde_json` stops at 127.
+pub const COLUMN_NESTING_MAX: usize = 32;
 /// Fields of a schema, counted over all levels.
 pub const SCHEMA_FIELDS_MAX: usize = 10_000;
 

@@ -23,11 +23,11 @@ const TOTALS: &[(&str, Option<&str>)] = &[
     ("total-equality-deletes", None),
 ];
 
-/// The schema of the new snapshot and the id that the table will give it.
+/// The schema of the new snapshot and the id that the table will give it. `Conflict`: the table cannot take it.
 pub fn schema_after(metadata: &TableMetadata, wanted: Option<&Schema>) -> Result<SchemaRef> {
     let Some(schema) = wanted else { return Ok(metadata.current_schema().clone()) };
     let built = metadata.clone().into_builder(None).add_current_schema(schema.clone()).and_then(|b| b.build());
-    let built = built.map_err(|error| from_iceberg(Kind::Invalid, "the table cannot take the new schema", error))?;
+    let built = built.map_err(|error| from_iceberg(Kind::Conflict, "the table cannot take the new schema", error))?;
     Ok(built.metadata.current_schema().clone())
 }
 

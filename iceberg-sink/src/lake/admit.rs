@@ -5,7 +5,7 @@ use schema_registry::{Schema, View};
 
 use super::LakeTopic;
 use super::name::{dead_letter_table, table_name};
-use crate::types::{Root, columns};
+use crate::types::{Root, columns, table_schema};
 
 /// Can a topic with these settings be? `others`: all topics there are; one of the same name is left out of account.
 /// The error is a sentence for the user.
@@ -80,7 +80,7 @@ fn follows(topic: &TopicName, settings: &TopicSettings, subject: &str) -> bool {
 }
 
 fn fits(topic: &TopicName, mode: &LakeMode, subject: &str, schema: &Schema) -> Result<(), String> {
-    columns(schema, root(mode)).map(drop).map_err(|refused| {
+    columns(schema, root(mode)).and_then(|columns| table_schema(&columns)).map(drop).map_err(|refused| {
         format!("topic '{topic}' is a table, and the schema of subject '{subject}' has no columns for it: {refused}")
     })
 }

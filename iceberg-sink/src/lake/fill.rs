@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use iceberg::spec::{PartitionSpecRef, Schema, SchemaRef};
+use iceberg::spec::{PartitionSpecRef, Schema, SchemaRef, TableMetadataRef};
 use model::limits::UNPACKED_BATCH_BYTES_MAX;
 use model::{CheckAction, Error, Offset, Result};
 use schema_registry::View;
@@ -16,12 +16,14 @@ use wire::batch::BatchHeader;
 use wire::{RecordView, batch};
 
 use super::{LakeConfig, LakeTopic};
+use crate::commit::schema_after;
 use crate::file::{Encoded, encode};
 use crate::project::{Coordinates, Mode, Projector, Pushed};
-use crate::types::merge;
+use crate::types::{Column, merge};
 
 /// How often one record may ask for a file to be written or a column to be added before it is a dead letter.
 const TRIES_MAX: u32 = 8;
+const UNTAKEN: &str = "its schema asks for columns that the table did not take";
 
 /// Rows of one table on their way to files.
 pub struct Sheet {
@@ -50,6 +52,10 @@ pub struct Fill {
     /// The schema that the table must get with these files.
     pub grown: Option<Schema>,
     last_column_id: i32,
+    /// The table as it was when the round began.
+    metadata: TableMetadataRef,
+    /// The last columns that the table could not take, and why: the next record may ask for the same.
+    unfit: Option<(Vec<Column>, String)>,
     checker: Option<Checker>,
     known_dead: Arc<BTreeSet<(i32, i64)>>,
 }
@@ -91,13 +97,14 @@ impl Fill {
         topic: &LakeTopic,
         rows: Sheet,
         dead: Sheet,
-        last_column_id: i32,
+        metadata: TableMetadataRef,
         known_dead: Arc<BTreeSet<(i32, i64)>>,
     ) -> Fill {
         // Where bad records are refused, what is in the log has passed; elsewhere it is checked here.
         let checks = topic.settings.check_action() == CheckAction::DeadLetter;
         let checker = if checks { Checker::new(&topic.name, &topic.settings) } else { None };
-        Fill { rows, dead, grown: None, last_column_id, checker, known_dead }
+        let last_column_id = metadata.last_column_id();
+        Fill { rows, dead, grown: None, last_column_id, metadata, unfit: None, checker, known_dead }
     }
 
     /// Takes the records of one batch from offset `from` on.
@@ -164,14 +171,35 @@ impl Fill {
                 Pushed::Row => return self.rows.flush_if_large(),
                 Pushed::Full => self.rows.flush()?,
                 Pushed::Dead(cause) => return self.bury(&at, record.value, &cause),
-                Pushed::NeedsSchema(columns) => match merge(&self.rows.schema, self.last_column_id, &columns) {
-                    Ok(Some(schema)) => self.grow(schema)?,
-                    Ok(None) => break,
-                    Err(conflict) => return self.bury(&at, record.value, &conflict.to_string()),
+                Pushed::NeedsSchema(columns) => match self.evolved(columns) {
+                    Ok(schema) => self.grow(schema)?,
+                    Err(cause) => return self.bury(&at, record.value, &cause),
                 },
             }
         }
-        self.bury(&at, record.value, "its schema asks for columns that the table did not take")
+        self.bury(&at, record.value, UNTAKEN)
+    }
+
+    /// The table's schema with these columns too, or why it cannot have them.
+    fn evolved(&mut self, columns: Vec<Column>) -> std::result::Result<Schema, String> {
+        if let Some((unfit, cause)) = &self.unfit
+            && *unfit == columns
+        {
+            return Err(cause.clone());
+        }
+        let schema = match merge(&self.rows.schema, self.last_column_id, &columns) {
+            Ok(Some(schema)) => schema,
+            Ok(None) => return Err(UNTAKEN.to_owned()),
+            Err(conflict) => return Err(conflict.to_string()),
+        };
+        // Asked now: once the round is committed, it is too late to tell these records from the others.
+        match schema_after(&self.metadata, Some(&schema)) {
+            Ok(_) => Ok(schema),
+            Err(error) => {
+                self.unfit = Some((columns, error.message.clone()));
+                Err(error.message)
+            }
+        }
     }
 
     /// The table gets these columns with the next commit; rows from here on have them.

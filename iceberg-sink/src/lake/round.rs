@@ -147,7 +147,7 @@ impl<'a> Work<'a> {
             None => (Arc::new(dead_letter_schema()), spec),
         };
         let dead = Sheet::new(dead_schema, dead_spec, Mode::DeadLetter, &context.config)?;
-        Ok(Fill::new(topic, rows, dead, metadata.last_column_id(), self.tables.known_dead.clone()))
+        Ok(Fill::new(topic, rows, dead, metadata.clone(), self.tables.known_dead.clone()))
     }
 
     /// Gives the encoded files names and puts them.

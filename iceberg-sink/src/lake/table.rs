@@ -14,7 +14,7 @@ use super::supervise::Context;
 use super::verify::offsets_from;
 use crate::catalog::{Creation, Head};
 use crate::commit::{Ledger, Owner, recover};
-use crate::types::{columns, dead_letter_schema, key_value_schema, table_schema};
+use crate::types::{PARTITION, columns, dead_letter_schema, key_value_schema, table_schema};
 
 /// Properties of a table that name its topic.
 const TOPIC: &str = "frazil.topic";
@@ -107,9 +107,14 @@ impl Table {
                 let subject = followed(&topic.name, &topic.settings);
                 let latest = subject.and_then(|subject| context.source.registry().latest(&subject));
                 let Some((_, _, latest)) = latest else { return Ok(()) };
-                let refused = |refused| Error::invalid(format!("topic '{}' cannot be a table: {refused}", topic.name));
-                let columns = columns(&latest, root(&mode)).map_err(refused)?;
-                table_schema(&columns).map_err(refused)?
+                match columns(&latest, root(&mode)).and_then(|columns| table_schema(&columns)) {
+                    Ok(schema) => schema,
+                    // It came before the topic was a table, or past the registry. Records with other schemas go on.
+                    Err(refused) => {
+                        tracing::warn!(topic = %topic.name, %refused, "the latest schema has no columns for the table");
+                        bare()?
+                    }
+                }
             }
         };
         self.create(context, topic, schema).await.map(drop)
@@ -120,10 +125,7 @@ impl Table {
         self.create_if_known(context, topic).await?;
         match &self.head {
             Some(head) => Ok(head.clone()),
-            None => {
-                let bare = table_schema(&[]).map_err(|refused| Error::invalid(refused.to_string()))?;
-                self.create(context, topic, bare).await
-            }
+            None => self.create(context, topic, bare()?).await,
         }
     }
 
@@ -138,7 +140,7 @@ impl Table {
     async fn create(&mut self, context: &Context, topic: &LakeTopic, schema: Schema) -> Result<Arc<Head>> {
         let time = schema.field_id_by_name("kafka_timestamp").expect("every table of ours has it");
         let spec = UnboundPartitionSpec::builder()
-            .add_partition_field(time, "kafka_timestamp_day", Transform::Day)
+            .add_partition_field(time, PARTITION, Transform::Day)
             .map_err(|error| Error::invalid(error.to_string()))?
             .build();
         let properties = HashMap::from([
@@ -166,6 +168,11 @@ impl Table {
     }
 }
 
+/// The schema of a table with the coordinates alone.
+fn bare() -> Result<Schema> {
+    table_schema(&[]).map_err(|refused| Error::invalid(refused.to_string()))
+}
+
 /// All partitions of a topic are in each ledger, also those without records.
 pub fn complete(ledger: &mut Ledger, partitions: i32) {
     for partition in 0..partitions {
@@ -181,18 +188,29 @@ fn is_ours(head: &Head, context: &Context) -> bool {
     head.metadata.properties().get(CLUSTER_ID) == Some(&context.config.cluster_id)
 }
 
-/// Drops the tables of topics that are not among `topics`, as far as this cluster made them.
+/// Drops the tables of topics that are not among `topics`, as far as this cluster made them. What is in the way of one
+/// table is not in the way of the others; an error means that another try may do more.
 pub async fn sweep(context: &Context, topics: &[LakeTopic]) -> Result<()> {
     if context.config.keep_tables {
         return Ok(());
     }
+    let mut passing = None;
     for name in context.catalog.list().await? {
         let ident = context.catalog.ident(&name);
-        let head = context.catalog.load(&ident).await?;
-        if is_ours(&head, context) && !topics.iter().any(|topic| belongs(&head, topic)) {
-            tracing::info!(table = %ident, "its topic is gone, the table is dropped; its files stay");
-            context.catalog.drop_table(&ident).await?;
+        match sweep_one(context, topics, &ident).await {
+            Ok(()) => {}
+            Err(error) if matches!(error.kind, Kind::Busy | Kind::Unknown | Kind::Conflict) => passing = Some(error),
+            Err(error) => tracing::warn!(table = %ident, %error, "cannot tell whether its topic is gone: it stays"),
         }
+    }
+    passing.map_or(Ok(()), Err)
+}
+
+async fn sweep_one(context: &Context, topics: &[LakeTopic], ident: &TableIdent) -> Result<()> {
+    let head = context.catalog.load(ident).await?;
+    if is_ours(&head, context) && !topics.iter().any(|topic| belongs(&head, topic)) {
+        tracing::info!(table = %ident, "its topic is gone, the table is dropped; its files stay");
+        context.catalog.drop_table(ident).await?;
     }
     Ok(())
 }

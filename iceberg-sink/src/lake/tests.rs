@@ -119,6 +119,91 @@ async fn what_cannot_be_a_row_is_a_dead_letter_with_its_cause() {
     assert_eq!(report.partitions[0].skipped, 1, "one row stands for the broken batch of two");
 }
 
+/// Somebody has partitioned the table, too, by a field that a later schema calls a column.
+#[tokio::test]
+async fn a_schema_that_the_table_cannot_take_stops_only_its_own_records() {
+    let source = Arc::new(Memory::default());
+    source.topic("t", 1, SCHEMA_ID);
+    register(&source, "t", 1, r#"{"type":"record","name":"R","fields":[{"name":"n","type":"int"}]}"#);
+    source.append("t", 0, &[(None, Some(&avro(1, &[10])))]);
+    let stand = Stand::new(&source, &Objects::memory(), 1);
+    stand.round("t").await.expect("commits");
+    stand.partition_also_by("t", "kafka_partition", "bucket").await;
+    let text = r#"{"type":"record","name":"R","fields":[{"name":"n","type":"int"},{"name":"bucket","type":"int"}]}"#;
+    register(&source, "t", 2, text);
+    for _ in 0..2 {
+        source.append("t", 0, &[(None, Some(&avro(2, &[12, 2]))), (None, Some(&avro(1, &[14])))]);
+    }
+    stand.round("t").await.expect("commits");
+    stand.assert_whole("t", 3, 2).await;
+    assert_eq!(stand.columns("t").await, ["n"]);
+}
+
+#[tokio::test]
+async fn an_unfit_latest_schema_does_not_stop_its_topic() {
+    let source = Arc::new(Memory::default());
+    source.topic("t", 1, SCHEMA_ID);
+    register(&source, "t", 1, r#"{"type":"record","name":"R","fields":[{"name":"n","type":"int"}]}"#);
+    register(&source, "t", 2, r#"{"type":"record","name":"R","fields":[{"name":"kafka_offset","type":"int"}]}"#);
+    source.append("t", 0, &[(None, Some(&avro(2, &[10]))), (None, Some(&avro(1, &[12])))]);
+    let stand = Stand::new(&source, &Objects::memory(), 1);
+    stand.round("t").await.expect("commits");
+    stand.assert_whole("t", 1, 1).await;
+    assert_eq!(stand.columns("t").await, ["n"]);
+}
+
+#[tokio::test]
+async fn a_topic_may_change_its_mode() {
+    let source = Arc::new(Memory::default());
+    source.topic("t", 1, SCHEMA_ID);
+    register(&source, "t", 1, r#"{"type":"record","name":"R","fields":[{"name":"n","type":"int"}]}"#);
+    source.append("t", 0, &[(None, Some(&avro(1, &[10])))]);
+    let stand = Stand::new(&source, &Objects::memory(), 1);
+    stand.round("t").await.expect("commits");
+    source.alter("t", KEY_VALUE);
+    source.append("t", 0, &[(None, None), (None, Some(b"as it is"))]);
+    stand.round("t").await.expect("takes the column in");
+    assert_eq!(stand.columns("t").await, ["n", "value"]);
+    source.alter("t", SCHEMA_ID);
+    source.append("t", 0, &[(None, Some(&avro(1, &[12])))]);
+    stand.round("t").await.expect("commits");
+    stand.assert_whole("t", 4, 0).await;
+}
+
+/// The schema had a field of that name, or nearly: the bytes have no place, and are kept as dead letters.
+#[tokio::test]
+async fn values_without_a_column_are_dead_letters() {
+    for field in ["value", "Value"] {
+        let source = Arc::new(Memory::default());
+        source.topic("t", 1, SCHEMA_ID);
+        let text = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"{field}","type":"int"}}]}}"#);
+        register(&source, "t", 1, &text);
+        source.append("t", 0, &[(None, Some(&avro(1, &[10])))]);
+        let stand = Stand::new(&source, &Objects::memory(), 1);
+        stand.round("t").await.expect("commits");
+        source.alter("t", KEY_VALUE);
+        source.append("t", 0, &[(None, Some(b"as it is"))]);
+        stand.round("t").await.expect("commits");
+        stand.assert_whole("t", 1, 1).await;
+    }
+}
+
+/// Somebody has spoilt a table's metadata: the tables of other topics that are gone still go.
+#[tokio::test]
+async fn a_table_that_cannot_be_read_is_passed_over_by_the_sweep() {
+    let source = Arc::new(Memory::default());
+    let stand = Stand::new(&source, &Objects::memory(), 1);
+    for topic in ["a", "b"] {
+        source.topic(topic, 1, KEY_VALUE);
+        source.append(topic, 0, &[(None, Some(b"x"))]);
+        stand.round(topic).await.expect("commits");
+        source.delete(topic);
+    }
+    stand.spoil("a").await;
+    stand.sweep().await.expect("does what it can");
+    assert_eq!(stand.catalog().list().await.expect("lists"), ["a"]);
+}
+
 #[tokio::test]
 async fn a_dead_letter_stays_one_when_its_schema_comes_before_the_retry() {
     let (_dir, objects) = folder();

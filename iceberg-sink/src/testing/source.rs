@@ -53,6 +53,13 @@ impl Memory {
         made
     }
 
+    /// Gives a topic other settings.
+    pub fn alter(&self, topic: &str, settings: &[(&str, &str)]) {
+        let settings = TopicSettings::parse(settings.iter().copied()).expect("are legal");
+        let mut state = self.state();
+        state.topics.iter_mut().find(|known| known.name == name(topic)).expect("exists").settings = settings;
+    }
+
     /// Deletes a topic and its records.
     pub fn delete(&self, topic: &str) {
         let mut state = self.state();

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use iceberg::spec::{PrimitiveType, Type};
 use model::limits::{NESTING_MAX, SCHEMA_FIELDS_MAX};
 use schema_registry::schema::JsonSchema;
+use schema_registry::schema::json::{counts_beside_ref, draft};
 use serde_json::{Map, Value};
 
 use super::fault::{Fault, Refused};
@@ -70,6 +71,9 @@ const REFUSED: [&str; 14] = [
     "$merge",
 ];
 
+/// Keywords that give a value a shape which is understood, but not beside another one.
+const SHAPES: [&str; 6] = ["properties", "items", "additionalProperties", "oneOf", "anyOf", "allOf"];
+
 /// A subschema, and the document that local references in it mean.
 #[derive(Clone, Copy)]
 struct Place<'a> {
@@ -110,6 +114,11 @@ impl<'a> Lower<'a> {
 
     fn object(&mut self, place: Place<'a>, schema: &'a Map<String, Value>, depth: usize) -> Result<Node, Refused> {
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            if let Some(keyword) = self.beside_ref(place, schema) {
+                return Err(Fault::new(format!(
+                    "'{keyword}' beside '$ref' gives the value a shape of its own: put all into one schema"
+                )));
+            }
             return self.node(self.resolve(place, reference)?, depth + 1);
         }
         if let Some(keyword) = REFUSED.iter().find(|keyword| schema.contains_key(**keyword)) {
@@ -133,6 +142,19 @@ impl<'a> Lower<'a> {
             "null" => Err(Fault::new("only null is allowed here, which is nothing to store: remove the property")),
             other => Err(Fault::new(format!("'{other}' is no type of JSON Schema"))),
         }
+    }
+
+    /// A keyword beside `$ref` that adds to the shape of what it refers to, where the draft does not ignore it.
+    fn beside_ref(&self, place: Place<'a>, schema: &'a Map<String, Value>) -> Option<&'a str> {
+        let document = if place.document.get("$schema").is_some() { place.document } else { self.root };
+        if !counts_beside_ref(draft(document)) {
+            return None;
+        }
+        let shapes = |(keyword, value): &(&'a String, &'a Value)| match keyword.as_str() {
+            "unevaluatedProperties" => **value != Value::Bool(false),
+            other => SHAPES.contains(&other) || REFUSED.contains(&other),
+        };
+        schema.iter().find(shapes).map(|(keyword, _)| keyword.as_str())
     }
 
     /// The one subschema that oneOf, anyOf or allOf stand for, null aside; none when there is no such keyword.

@@ -6,10 +6,10 @@ mod tests;
 use std::collections::HashMap;
 
 use iceberg::spec::PrimitiveType;
-use model::limits::{NESTING_MAX, SCHEMA_FIELDS_MAX};
+use model::limits::{COLUMN_NESTING_MAX, SCHEMA_FIELDS_MAX};
 
 use super::fault::{Fault, Refused};
-use super::table::COORDINATES;
+use super::table::{COORDINATES, PARTITION};
 
 /// A name and a type. Every column of a schema is optional: records with an older schema lack it.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,10 @@ pub fn check(columns: &[Column]) -> Result<(), Refused> {
             let why = "this name belongs to a column that the broker itself writes: rename the field";
             return Err(Fault::new(why).in_field(&column.name));
         }
+        if folded == PARTITION {
+            let why = "this name belongs to the table's partitions by day: rename the field";
+            return Err(Fault::new(why).in_field(&column.name));
+        }
     }
     let mut count = 0;
     check_fields(columns, 1, &mut count)
@@ -64,8 +68,8 @@ fn check_kind(kind: &Kind, depth: usize, count: &mut usize) -> Result<(), Refuse
     if *count > SCHEMA_FIELDS_MAX {
         return Err(Fault::new(format!("the schema has more than {SCHEMA_FIELDS_MAX} fields")));
     }
-    if depth > NESTING_MAX {
-        return Err(Fault::new(format!("fields nest deeper than {NESTING_MAX} levels")));
+    if depth > COLUMN_NESTING_MAX {
+        return Err(Fault::new(format!("columns nest deeper than {COLUMN_NESTING_MAX} levels")));
     }
     match kind {
         Kind::Scalar(_) => Ok(()),

@@ -10,7 +10,7 @@ use iceberg::spec::{ListType, MapType, NestedField, NestedFieldRef, PrimitiveTyp
 
 use super::fault::{Conflict, Fault};
 use super::kind::{Column, Kind, check};
-use super::table::{COORDINATES, Ids};
+use super::table::{COORDINATES, Ids, unnamed};
 
 /// The schema with which a table takes `wanted` beside what it has; none when it takes them as it is.
 ///
@@ -27,7 +27,7 @@ pub fn merge(table: &Schema, last_column_id: i32, wanted: &[Column]) -> Result<O
     }
     let builder = Schema::builder().with_schema_id(table.schema_id()).with_fields(fields);
     let builder = builder.with_identifier_field_ids(table.identifier_field_ids());
-    builder.build().map(Some).map_err(|error| Fault::new(error.to_string()))
+    builder.build().map(Some).map_err(|error| unnamed(&error))
 }
 
 struct Merge {

@@ -14,22 +14,29 @@ use super::kind::{Column, Kind, check};
 pub const COORDINATES: [&str; 6] =
     ["kafka_partition", "kafka_offset", "kafka_timestamp", "kafka_timestamp_type", "kafka_key", "kafka_headers"];
 
+/// The partition field of every table, which no column may be called: Iceberg refuses that.
+pub const PARTITION: &str = "kafka_timestamp_day";
+
 /// The schema of the table for a schema with these columns: coordinates first, then one column per field.
 pub fn table_schema(columns: &[Column]) -> Result<Schema, Refused> {
     check(columns)?;
     build(columns)
 }
 
+/// The column of mode `key_value`: `value binary`.
+pub fn value_column() -> Column {
+    Column::new("value", Kind::Scalar(PrimitiveType::Binary))
+}
+
 /// The schema of a table in `key_value` mode: coordinates and `value binary`.
 pub fn key_value_schema() -> Schema {
-    build(&[Column::new("value", Kind::Scalar(PrimitiveType::Binary))]).expect("fixed columns make a schema")
+    build(&[value_column()]).expect("fixed columns make a schema")
 }
 
 /// The schema of a dead-letter table: coordinates, `value binary` and `cause string`.
 pub fn dead_letter_schema() -> Schema {
-    let value = Column::new("value", Kind::Scalar(PrimitiveType::Binary));
     let cause = Column::new("cause", Kind::Scalar(PrimitiveType::String));
-    build(&[value, cause]).expect("fixed columns make a schema")
+    build(&[value_column(), cause]).expect("fixed columns make a schema")
 }
 
 fn build(columns: &[Column]) -> Result<Schema, Refused> {
@@ -37,7 +44,12 @@ fn build(columns: &[Column]) -> Result<Schema, Refused> {
     let mut fields = coordinates();
     fields.extend(columns.iter().map(|column| (column.name.clone(), column.kind.clone(), false)));
     let fields = ids.fields(&fields);
-    Schema::builder().with_fields(fields).build().map_err(|error| Fault::new(error.to_string()))
+    Schema::builder().with_fields(fields).build().map_err(|error| unnamed(&error))
+}
+
+/// Why Iceberg takes no schema whose parts `check` has taken. A struct `a` with `b` and a column `a.b` are one name to it.
+pub fn unnamed(error: &iceberg::Error) -> Fault {
+    Fault::new(format!("{}; the parts of a nested column are named with dots: rename one", error.message()))
 }
 
 /// Names, types and whether they are required. Keys and headers may be missing in Kafka, the rest never is.

@@ -111,8 +111,8 @@ pub(super) fn register(call: &Call, subject: &str) -> Result<Outcome> {
     let number = version_number(version, next, mode)?;
     if mode != Mode::Import {
         compatibility::require(call, &subject, &stored.schema)?;
-        call.admission.admit(&subject, &stored.schema).map_err(|cause| Refusal::new(42201, cause))?;
     }
+    call.admission.admit(&subject, &stored.schema).map_err(|cause| Refusal::new(42201, cause))?;
     let context = context_of(&subject);
     let id = match id {
         Some(id) => {

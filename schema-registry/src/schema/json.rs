@@ -111,6 +111,11 @@ pub fn draft(root: &Value) -> Draft {
     known.iter().find(|(name, _)| named.contains(name)).map_or(Draft::Draft7, |(_, draft)| *draft)
 }
 
+/// Does what stands beside `$ref` count in this draft? Draft 7 and those before it ignore it.
+pub fn counts_beside_ref(draft: Draft) -> bool {
+    !matches!(draft, Draft::Draft4 | Draft::Draft6 | Draft::Draft7)
+}
+
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(sorted).collect(),

@@ -54,4 +54,9 @@ fn schemas_without_columns_are_refused_with_the_field() {
         assert_eq!(admit_schema(subject, &avro(UNMAPPED), &topics).is_err(), refused, "{subject}");
         admit_schema(subject, &avro(MAPPED), &topics).expect("has columns");
     }
+    let clash =
+        r#"{"type":"object","properties":{"a.b":{"type":"string"},"a":{"properties":{"b":{"type":"string"}}}}}"#;
+    let clash = Schema::parse(SchemaType::Json, clash, &[]).expect("is a schema");
+    let error = admit_schema("t-value", &clash, &topics).expect_err("no table has two columns of one name");
+    assert!(error.contains("a.b"), "{error}");
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use iceberg::TableUpdate;
+use iceberg::spec::{Transform, UnboundPartitionSpec};
 use model::{Result, Term};
 use objects::Objects;
 use schema_registry::{Schema, SchemaType};
@@ -10,7 +12,7 @@ use wire::batch::{BatchHeader, HEADER_BYTES};
 
 use super::super::round::{Outcome, Work};
 use super::super::supervise::Context;
-use super::super::table::Tables;
+use super::super::table::{Tables, sweep};
 use super::super::{LakeConfig, LakeTopic, Report, Source, verify};
 use crate::catalog::{Catalog, Head};
 use crate::testing::{Fault, Faulty, Memory, name};
@@ -74,6 +76,26 @@ impl Stand {
     pub async fn head(&self, table: &str) -> Arc<Head> {
         let catalog = self.catalog();
         catalog.load(&catalog.ident(table)).await.expect("loads")
+    }
+
+    /// Makes a table's metadata unreadable.
+    pub async fn spoil(&self, table: &str) {
+        let head = self.head(table).await;
+        let path = self.objects.path_of(&head.metadata_location).expect("lies in the bucket");
+        self.objects.put(&path, Bytes::from_static(b"{")).await.expect("puts");
+    }
+
+    pub async fn sweep(&self) -> Result<()> {
+        sweep(&self.context(), &self.source.topics()).await
+    }
+
+    /// As somebody else may do with another program; the day stays what rows are partitioned by.
+    pub async fn partition_also_by(&self, table: &str, column: &str, name: &str) {
+        let head = self.head(table).await;
+        let source = head.metadata.current_schema().field_id_by_name(column).expect("has it");
+        let spec = UnboundPartitionSpec::builder().add_partition_field(source, name, Transform::Identity);
+        let update = TableUpdate::AddSpec { spec: spec.expect("is a field").build() };
+        self.catalog().commit(&head.ident, &[], vec![update]).await.expect("commits");
     }
 
     /// The columns behind the coordinates.

@@ -62,6 +62,39 @@ fn a_reference_leads_to_another_schema_and_back_into_it() {
     assert_eq!(show(&columns(&schema, Root::First).unwrap()), "a: struct<z: long>, b: long");
 }
 
+/// Since draft 2019-09 a reference adds to what stands beside it; before, it was the only thing that counted.
+#[test]
+fn a_shape_beside_a_reference_is_refused_where_it_counts() {
+    let beside = |sibling: &str| format!(r##"{{"$ref":"#/definitions/P",{sibling}}}"##);
+    for sibling in [
+        r#""properties":{"y":{"type":"string"}}"#,
+        r#""items":{"type":"string"}"#,
+        r#""additionalProperties":{"type":"string"}"#,
+        r#""unevaluatedProperties":{"type":"string"}"#,
+        r#""allOf":[{"properties":{"y":{"type":"string"}}}]"#,
+        r#""patternProperties":{"^y":{"type":"string"}}"#,
+    ] {
+        let keyword = sibling.split('"').nth(1).unwrap();
+        let text = object(&beside(sibling));
+        for draft in ["draft/2019-09", "draft/2020-12"] {
+            let text = text.replace("draft/2020-12", draft);
+            let refused = mapped(SchemaType::Json, &text).unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("field 'f': '{keyword}' beside '$ref'")), "{draft}: {refused}");
+        }
+        let text =
+            text.replace("https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#");
+        assert_eq!(mapped(SchemaType::Json, &text).unwrap(), "f: struct<x: long>", "{keyword}");
+    }
+    for sibling in
+        [r#""description":"d""#, r#""type":"object""#, r#""required":["x"]"#, r#""unevaluatedProperties":false"#]
+    {
+        assert_eq!(mapped(SchemaType::Json, &object(&beside(sibling))).unwrap(), "f: struct<x: long>", "{sibling}");
+    }
+    let root = r##"{"$schema":"https://json-schema.org/draft/2020-12/schema","$defs":{"P":{"properties":{"x":{"type":
+        "integer"}}}},"$ref":"#/$defs/P","properties":{"y":{"type":"string"}}}"##;
+    assert!(mapped(SchemaType::Json, root).unwrap_err().to_string().starts_with("'properties' beside '$ref'"));
+}
+
 #[test]
 fn what_has_no_column_is_refused_with_its_path() {
     let rows = [

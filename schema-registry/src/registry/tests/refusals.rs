@@ -115,11 +115,8 @@ fn admission_is_asked_for_new_schemas_only() {
     assert_eq!(send(record(&["x"])).0, 200, "known already");
     node.put("/mode/t", json!({"mode": "IMPORT"}));
     let body = json!({"schema": "\"int\"", "id": 9}).to_string();
-    assert_eq!(
-        node.send_to(Post, "/subjects/t/versions", body.as_bytes(), &Nobody).0,
-        200,
-        "imports are not asked about"
-    );
+    let (status, answer) = node.send_to(Post, "/subjects/t/versions", body.as_bytes(), &Nobody);
+    assert_eq!((status, &answer["error_code"]), (422, &json!(42201)), "an import is as new to its table");
 }
 
 #[test]
