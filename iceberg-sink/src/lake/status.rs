@@ -49,11 +49,11 @@ impl Board {
     }
 
     /// Changes the status of a topic, which is made if there is none.
-    pub fn with(&self, topic: &TopicName, change: impl FnOnce(&mut TopicStatus)) {
+    pub fn with<R>(&self, topic: &TopicName, change: impl FnOnce(&mut TopicStatus) -> R) -> R {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let status = all.entry(topic.clone()).or_default();
         status.topic = topic.to_string();
-        change(status);
+        change(status)
     }
 }
 
@@ -70,6 +70,18 @@ impl TopicStatus {
             PartitionStatus { partition, committed, last_stable }
         };
         self.partitions = (0..partitions).map(at).collect();
+        self.count_lag();
+    }
+
+    /// Where some partitions are while the table does not move; the others stay as they were noted.
+    pub fn stands(&mut self, seen: Vec<PartitionStatus>) {
+        self.partitions.retain(|noted| seen.iter().all(|seen| seen.partition != noted.partition));
+        self.partitions.extend(seen);
+        self.partitions.sort_by_key(|status| status.partition);
+        self.count_lag();
+    }
+
+    fn count_lag(&mut self) {
         self.lag_records = self.partitions.iter().map(|p| p.last_stable.0 - p.committed.0).sum();
     }
 }

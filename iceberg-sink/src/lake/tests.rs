@@ -2,6 +2,7 @@
 
 mod fixture;
 mod faults;
+mod stopped;
 
 use std::time::Duration;
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use model::{Error, Kind, Result};
+use model::{Error, Kind, Offset, Result};
 use tokio::sync::watch;
 
 use super::LakeTopic;
 use super::round::{Outcome, Work};
+use super::status::PartitionStatus;
 use super::supervise::Context;
 use super::table::Tables;
 use crate::commit::Owner;
@@ -15,6 +16,8 @@ use crate::commit::Owner;
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
 /// Also for what only an operator can cure: looking again is cheap, and ends by itself once it is cured.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// The least that can be read: only where the log ends is asked for.
+const LOOK_BYTES: usize = 1;
 
 /// The worker of one topic.
 pub struct Worker {
@@ -37,7 +40,7 @@ impl Worker {
         loop {
             let began = Instant::now();
             let pause = tokio::select! {
-                outcome = self.step() => self.pause(began, outcome),
+                outcome = self.round() => self.pause(began, outcome),
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             tokio::select! {
@@ -45,6 +48,15 @@ impl Worker {
                 _ = stop.wait_for(|stop| *stop) => return,
             }
         }
+    }
+
+    /// One round; what fails still notes how far the log is, so that the lag of a table that does not move shows.
+    async fn round(&mut self) -> Result<Outcome> {
+        let outcome = self.step().await;
+        if outcome.is_err() {
+            self.look().await;
+        }
+        outcome
     }
 
     async fn step(&mut self) -> Result<Outcome> {
@@ -61,6 +73,32 @@ impl Worker {
         };
         self.turn = self.turn.wrapping_add(1);
         Work::new(&self.context, &self.topic, &self.owner, tables).run(self.turn).await
+    }
+
+    /// Looks at the log only. Where the table is says its head, or else what was noted before; if neither is known,
+    /// nothing of the log is taken to be in it.
+    async fn look(&self) {
+        let (name, source) = (&self.topic.name, &self.context.source);
+        let noted = self.context.board.with(name, |status| status.partitions.clone());
+        let mut seen = Vec::new();
+        for partition in 0..self.topic.partitions {
+            let noted = noted.iter().find(|noted| noted.partition == partition).map(|noted| noted.committed);
+            let committed = match &self.tables {
+                Some(tables) => Some(tables.rows.ledger.next_of(partition)),
+                None => noted,
+            };
+            let chunk = match source.read(name, partition, committed.unwrap_or(Offset::ZERO), LOOK_BYTES).await {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    tracing::debug!(topic = %name, partition, %error, "the log was not looked at");
+                    continue;
+                }
+            };
+            let committed = committed.unwrap_or(chunk.log_start);
+            let last_stable = chunk.last_stable.max(committed);
+            seen.push(PartitionStatus { partition, committed, last_stable });
+        }
+        self.context.board.with(name, |status| status.stands(seen));
     }
 
     /// Notes what a round came to, and says how long to wait for the next one.
