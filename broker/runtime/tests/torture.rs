@@ -92,9 +92,11 @@ fn every_shard_ends_and_leaves_nothing() {
     }
     // glommio's own helper threads end a moment after their executor.
     let patience = Instant::now() + Duration::from_secs(10);
-    while held() != before && Instant::now() < patience {
+    // Fewer than before is fine: the probe's thread may have been one of them.
+    let more = || held().0 > before.0 || held().1 > before.1;
+    while more() && Instant::now() < patience {
         thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(held(), before, "descriptors and threads left behind");
+    assert!(!more(), "descriptors and threads left behind: {:?}, before {before:?}", held());
     println!("{} shards in {:?}", THREADS * SHARDS_PER_THREAD, started.elapsed());
 }
