@@ -174,7 +174,7 @@ impl Coordinator {
             }
             Pending::Delete { token } => {
                 if durable {
-                    self.groups.remove(&id);
+                    self.buried(&id);
                 }
                 let outcome = if durable { Ok(()) } else { Err(ResponseError::CoordinatorNotAvailable) };
                 reply(token, Reply::Delete(outcome))
@@ -190,6 +190,14 @@ impl Coordinator {
                 }
                 reply(token, Reply::DeleteOffsets(Ok(answers)))
             }
+        }
+    }
+
+    /// A group's deletion is durable. Members that came meanwhile stay, and write the group anew.
+    fn buried(&mut self, id: &str) {
+        match self.groups.get_mut(id) {
+            Some(group) if group.state != State::Empty => group.offsets.clear(),
+            _ => drop(self.groups.remove(id)),
         }
     }
 

@@ -229,9 +229,12 @@ impl Group {
         match self.state {
             State::Stable => Outcome::reply(token, self.synced(&self.members[&sync.member])),
             State::CompletingRebalance { .. } => {
-                member.syncing = Some(token);
+                let mut outcome = Outcome::default();
+                if let Some(superseded) = member.syncing.replace(token) {
+                    outcome.replies.push((superseded, Reply::Sync(Err(ResponseError::RebalanceInProgress))));
+                }
                 if !leads || self.writing.is_some() {
-                    return Outcome::default();
+                    return outcome;
                 }
                 for (id, assignment) in sync.assignments {
                     if let Some(member) = self.members.get_mut(&id) {
@@ -239,7 +242,7 @@ impl Group {
                     }
                 }
                 self.writing = Some(self.generation);
-                Outcome { replies: Vec::new(), write: true }
+                Outcome { write: true, ..outcome }
             }
             State::PreparingRebalance { .. } => refuse(ResponseError::RebalanceInProgress),
             State::Empty => refuse(ResponseError::UnknownMemberId),

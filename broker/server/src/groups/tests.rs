@@ -13,12 +13,22 @@ struct Bench {
     replies: Vec<(Token, Reply)>,
     log: Vec<GroupRecord>,
     write_fails: bool,
+    /// Writes are kept back here until they are let go.
+    held: Option<Vec<Ticket>>,
 }
 
 impl Bench {
     fn new(settings: GroupSettings) -> Bench {
         let coordinator = Coordinator::new(settings);
-        Bench { coordinator, now_ms: 1_000, tokens: 0, replies: Vec::new(), log: Vec::new(), write_fails: false }
+        Bench {
+            coordinator,
+            now_ms: 1_000,
+            tokens: 0,
+            replies: Vec::new(),
+            log: Vec::new(),
+            write_fails: false,
+            held: None,
+        }
     }
 
     fn ask(&mut self, request: Request) -> Token {
@@ -37,11 +47,18 @@ impl Bench {
                     if !self.write_fails {
                         self.log.extend(records);
                     }
-                    let effects = self.coordinator.persisted(self.now_ms, ticket, !self.write_fails);
-                    self.perform(effects);
+                    match &mut self.held {
+                        Some(held) => held.push(ticket),
+                        None => self.finish(ticket),
+                    }
                 }
             }
         }
+    }
+
+    fn finish(&mut self, ticket: Ticket) {
+        let effects = self.coordinator.persisted(self.now_ms, ticket, !self.write_fails);
+        self.perform(effects);
     }
 
     fn pass(&mut self, ms: i64) {
@@ -363,4 +380,25 @@ fn a_place_named_twice_is_written_once_and_too_many_are_refused() {
     let token = bench.ask(Request::Commit(whole((0..300_000).map(place).collect())));
     let refused = Some(ResponseError::InvalidRequest);
     assert!(matches!(bench.taken(token), Some(Reply::Commit(answers)) if answers[0].1 == refused));
+}
+
+#[test]
+fn a_member_that_joins_while_its_group_is_deleted_is_not_forgotten() {
+    let mut bench = Bench::new(GroupSettings::default());
+    bench.ask(commit("g", "", -1, 5));
+    bench.held = Some(Vec::new());
+    let deletion = bench.ask(Request::Delete { group: "g".into() });
+    let token = bench.ask(join("g", "", None));
+    let joined = bench.joined(token);
+    let first = bench.ask(sync("g", &joined.member, joined.generation, &[(&joined.member, "all")]));
+    let second = bench.ask(sync("g", &joined.member, joined.generation, &[(&joined.member, "all")]));
+    assert_eq!(bench.synced(first), Err(ResponseError::RebalanceInProgress), "asked again, answered once");
+    for ticket in bench.held.take().unwrap() {
+        bench.finish(ticket);
+    }
+    assert_eq!(bench.taken(deletion), Some(Reply::Delete(Ok(()))));
+    assert_eq!(bench.synced(second), Ok(Bytes::from("all")));
+    assert_eq!(bench.heartbeat("g", &joined.member, joined.generation), Ok(()));
+    let token = bench.ask(Request::Offsets { group: "g".into(), places: None });
+    assert_eq!(bench.taken(token), Some(Reply::Offsets(Offsets(vec![]))));
 }
