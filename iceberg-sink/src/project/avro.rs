@@ -84,8 +84,8 @@ impl<'a> Reader<'a, '_> {
                 self.record(fields, column.children()?)?;
                 column.close_struct();
             }
-            Node::List { element, .. } => self.list(element, column)?,
-            Node::Map { value, .. } => self.map(value, column)?,
+            Node::List { element } => self.list(element, column)?,
+            Node::Map { value } => self.map(value, column)?,
             Node::Optional { branches, null, inner } => match self.branch(*branches)? {
                 index if Some(index) == *null => column.null(),
                 _ => self.value(inner, column)?,

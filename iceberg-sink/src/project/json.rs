@@ -188,7 +188,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let Node::List { element, .. } = self.node else {
+        let Node::List { element } = self.node else {
             return Err(A::Error::invalid_type(serde::de::Unexpected::Seq, &self));
         };
         let column = self.column.element().map_err(A::Error::custom)?;
@@ -209,7 +209,7 @@ impl<'de> Visitor<'de> for Seed<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let value = match self.node {
-            Node::Map { value, .. } => value,
+            Node::Map { value } => value,
             Node::Record(record) => {
                 let columns = self.column.children().map_err(A::Error::custom)?;
                 Object { record, columns, context: self.context }.visit_map(map)?;

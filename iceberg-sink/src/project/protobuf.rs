@@ -62,8 +62,8 @@ fn chosen<'a>(message: &Message, mut found: Vec<Found<'a>>) -> Vec<Found<'a>> {
 
 fn put_field(node: &Node, implicit: bool, found: &[Found<'_>], column: &mut Builder, budget: &mut Budget) -> Put {
     match (node, found) {
-        (Node::List { element, .. }, found) => put_list(element, found, column, budget),
-        (Node::Map { key, value, .. }, found) => put_map(key, value, found, column, budget),
+        (Node::List { element }, found) => put_list(element, found, column, budget),
+        (Node::Map { key, value }, found) => put_map(key, value, found, column, budget),
         (Node::Scalar(scalar), [.., last]) => put_scalar(scalar, last.wire, column),
         (Node::Scalar(scalar), []) if implicit => put_zero(scalar, column),
         (_, []) => {

@@ -50,11 +50,9 @@ pub enum Node {
     Record(Fields<Node>),
     List {
         element: Box<Node>,
-        width: u64,
     },
     Map {
         value: Box<Node>,
-        width: u64,
     },
     /// A union with at most one branch that is not null. `null` is the index of the other.
     Optional {
@@ -97,12 +95,12 @@ impl<'a> Lower<'a> {
             tree::Kind::Array(element) => {
                 let element = self.node(element).map_err(|fault| fault.in_element(None))?;
                 stored(&element, "list")?;
-                Ok(Node::List { element: Box::new(element), width: 0 })
+                Ok(Node::List { element: Box::new(element) })
             }
             tree::Kind::Map(value) => {
                 let value = self.node(value).map_err(|fault| fault.in_entry(""))?;
                 stored(&value, "map")?;
-                Ok(Node::Map { value: Box::new(value), width: 0 })
+                Ok(Node::Map { value: Box::new(value) })
             }
             tree::Kind::Union(branches) => self.union(branches),
             tree::Kind::Named(name) => self.named(name),
@@ -265,8 +263,8 @@ impl Shape for Node {
             Node::Timestamp { zoned: true, .. } => scalar(PrimitiveType::Timestamptz),
             Node::Timestamp { zoned: false, .. } => scalar(PrimitiveType::Timestamp),
             Node::Record(fields) | Node::Duration(fields) | Node::Union { fields, .. } => Some(fields.kind()),
-            Node::List { element, .. } => Some(Kind::List(Box::new(element.kind()?))),
-            Node::Map { value, .. } => Some(Kind::Map(PrimitiveType::String, Box::new(value.kind()?))),
+            Node::List { element } => Some(Kind::List(Box::new(element.kind()?))),
+            Node::Map { value } => Some(Kind::Map(PrimitiveType::String, Box::new(value.kind()?))),
             Node::Optional { inner, .. } => inner.kind(),
         }
     }
@@ -274,14 +272,8 @@ impl Shape for Node {
     fn bind(&mut self, column: &Type) -> Result<(), Fault> {
         match self {
             Node::Record(fields) | Node::Duration(fields) | Node::Union { fields, .. } => fields.bind_struct(column),
-            Node::List { element, width } => {
-                *width = bind_element(element.as_mut(), column)?;
-                Ok(())
-            }
-            Node::Map { value, width } => {
-                *width = bind_entry(value.as_mut(), column)?;
-                Ok(())
-            }
+            Node::List { element } => bind_element(element.as_mut(), column),
+            Node::Map { value } => bind_entry(value.as_mut(), column),
             Node::Optional { inner, .. } => inner.bind(column),
             _ => Ok(()),
         }

@@ -29,11 +29,9 @@ pub enum Node {
     Record(Record),
     List {
         element: Box<Node>,
-        width: u64,
     },
     Map {
         value: Box<Node>,
-        width: u64,
     },
 }
 
@@ -185,7 +183,7 @@ impl<'a> Lower<'a> {
             None => return Err(Fault::new("an array needs 'items', the schema of its elements")),
         };
         let element = self.node(items, depth + 1).map_err(|fault| fault.in_element(None))?;
-        Ok(Node::List { element: Box::new(element), width: 0 })
+        Ok(Node::List { element: Box::new(element) })
     }
 
     fn properties(&mut self, place: Place<'a>, schema: &'a Map<String, Value>, depth: usize) -> Result<Node, Refused> {
@@ -196,7 +194,7 @@ impl<'a> Lower<'a> {
             (None, Some(value @ Value::Object(_))) => {
                 let value = Place { document: place.document, value };
                 let value = self.node(value, depth + 1).map_err(|fault| fault.in_entry(""))?;
-                Ok(Node::Map { value: Box::new(value), width: 0 })
+                Ok(Node::Map { value: Box::new(value) })
             }
             (None, _) => Err(Fault::new(
                 "an object needs 'properties', or 'additionalProperties' with the schema of all its values",
@@ -339,22 +337,16 @@ impl Shape for Node {
             Node::Timestamp => Kind::Scalar(PrimitiveType::Timestamptz),
             Node::Date => Kind::Scalar(PrimitiveType::Date),
             Node::Record(record) => record.fields.kind(),
-            Node::List { element, .. } => Kind::List(Box::new(element.kind()?)),
-            Node::Map { value, .. } => Kind::Map(PrimitiveType::String, Box::new(value.kind()?)),
+            Node::List { element } => Kind::List(Box::new(element.kind()?)),
+            Node::Map { value } => Kind::Map(PrimitiveType::String, Box::new(value.kind()?)),
         })
     }
 
     fn bind(&mut self, column: &Type) -> Result<(), Fault> {
         match self {
             Node::Record(record) => record.fields.bind_struct(column),
-            Node::List { element, width } => {
-                *width = bind_element(element.as_mut(), column)?;
-                Ok(())
-            }
-            Node::Map { value, width } => {
-                *width = bind_entry(value.as_mut(), column)?;
-                Ok(())
-            }
+            Node::List { element } => bind_element(element.as_mut(), column),
+            Node::Map { value } => bind_entry(value.as_mut(), column),
             _ => Ok(()),
         }
     }

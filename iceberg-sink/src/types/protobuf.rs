@@ -27,12 +27,10 @@ pub enum Node {
     Message(Message),
     List {
         element: Box<Node>,
-        width: u64,
     },
     Map {
         key: Scalar,
         value: Box<Node>,
-        width: u64,
     },
 }
 
@@ -136,11 +134,11 @@ impl Lower {
         if let (true, ProtoKind::Message(entry)) = (field.is_map(), field.kind()) {
             let key = scalar(&entry.map_entry_key_field().kind()).ok_or_else(|| Fault::new("has no scalar key"))?;
             let value = self.kind(&entry.map_entry_value_field().kind()).map_err(|fault| fault.in_entry(""))?;
-            return Ok(Node::Map { key, value: Box::new(value), width: 0 });
+            return Ok(Node::Map { key, value: Box::new(value) });
         }
         if field.is_list() {
             let element = self.kind(&field.kind()).map_err(|fault| fault.in_element(None))?;
-            return Ok(Node::List { element: Box::new(element), width: 0 });
+            return Ok(Node::List { element: Box::new(element) });
         }
         self.kind(&field.kind())
     }
@@ -225,22 +223,16 @@ impl Shape for Node {
             Node::Timestamp => Kind::Scalar(PrimitiveType::Timestamptz),
             Node::Json(_) => Kind::Scalar(PrimitiveType::String),
             Node::Message(message) => message.fields.kind(),
-            Node::List { element, .. } => Kind::List(Box::new(element.kind()?)),
-            Node::Map { key, value, .. } => Kind::Map(key.primitive(), Box::new(value.kind()?)),
+            Node::List { element } => Kind::List(Box::new(element.kind()?)),
+            Node::Map { key, value } => Kind::Map(key.primitive(), Box::new(value.kind()?)),
         })
     }
 
     fn bind(&mut self, column: &Type) -> Result<(), Fault> {
         match self {
             Node::Message(message) => message.fields.bind_struct(column),
-            Node::List { element, width } => {
-                *width = bind_element(element.as_mut(), column)?;
-                Ok(())
-            }
-            Node::Map { value, width, .. } => {
-                *width = bind_entry(value.as_mut(), column)?;
-                Ok(())
-            }
+            Node::List { element } => bind_element(element.as_mut(), column),
+            Node::Map { value, .. } => bind_entry(value.as_mut(), column),
             _ => Ok(()),
         }
     }

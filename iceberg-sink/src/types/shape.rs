@@ -74,25 +74,23 @@ impl<N: Shape> Fields<N> {
     }
 }
 
-/// Binds the element of a list, and says how many values an element has at most without lists and maps of its own.
-pub fn bind_element<N: Shape>(element: &mut N, column: &Type) -> Result<u64, Fault> {
+/// Binds the element of a list.
+pub fn bind_element<N: Shape>(element: &mut N, column: &Type) -> Result<(), Fault> {
     match column {
         Type::List(list) => {
             let column = &list.element_field.field_type;
-            element.bind(column).map_err(|fault| fault.in_element(None))?;
-            Ok(width(column))
+            element.bind(column).map_err(|fault| fault.in_element(None))
         }
         other => Err(misfit(other)),
     }
 }
 
-/// As `bind_element`, for the value of a map.
-pub fn bind_entry<N: Shape>(value: &mut N, column: &Type) -> Result<u64, Fault> {
+/// Binds the value of a map.
+pub fn bind_entry<N: Shape>(value: &mut N, column: &Type) -> Result<(), Fault> {
     match column {
         Type::Map(map) => {
             let column = &map.value_field.field_type;
-            value.bind(column).map_err(|fault| fault.in_entry(""))?;
-            Ok(1 + width(column))
+            value.bind(column).map_err(|fault| fault.in_entry(""))
         }
         other => Err(misfit(other)),
     }
@@ -100,11 +98,4 @@ pub fn bind_entry<N: Shape>(value: &mut N, column: &Type) -> Result<u64, Fault> 
 
 fn misfit(column: &Type) -> Fault {
     Fault::new(format!("the table's column is of type {column}"))
-}
-
-fn width(column: &Type) -> u64 {
-    match column {
-        Type::Struct(fields) => 1 + fields.fields().iter().map(|field| width(&field.field_type)).sum::<u64>(),
-        _ => 1,
-    }
 }
