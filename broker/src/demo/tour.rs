@@ -83,8 +83,11 @@ async fn refuse_one(kafka: &mut Client, id: u32, schema: &Schema) -> Result<()> 
     println!("   sent:    {BAD_READING}");
     match kafka.produce("sensors", 0, batch.build(), Acks::All).await {
         Ok(_) => bail!("the bad record was stored"),
+        Err(error) if error.record_errors.is_empty() => Err(error.into()),
         Err(error) => {
-            println!("   refused: {error}");
+            for (index, why) in &error.record_errors {
+                println!("   refused: record {index} of the batch, Kafka error {}: {why}", error.code);
+            }
             Ok(())
         }
     }
