@@ -23,6 +23,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+class Ended(Exception):
+    """The node is not there any more: no use in waiting."""
+
+
 def wait_for(what, predicate, seconds=60, pause=0.05):
     """Calls predicate until it gives something true; its errors count as not yet."""
     end, last = time.monotonic() + seconds, None
@@ -32,6 +36,8 @@ def wait_for(what, predicate, seconds=60, pause=0.05):
             if result:
                 return result
             last = result
+        except Ended:
+            raise
         except Exception as error:  # noqa: BLE001 - the last one is shown
             last = error
         time.sleep(pause)
@@ -66,13 +72,13 @@ class Node:
         self.process = subprocess.Popen(command, env=self.env, stdout=self.log, stderr=self.log)
         try:
             wait_for("the node is ready", self.ready, 60)
-        except AssertionError:
+        except (AssertionError, Ended):
             raise AssertionError("the node does not start:\n" + self.log_tail())
         return self
 
     def ready(self):
         if self.process.poll() is not None:
-            raise RuntimeError(f"it ended with {self.process.returncode}")
+            raise Ended(f"it ended with {self.process.returncode}")
         return requests.get(self.url("admin") + "/v1/ready", timeout=2).status_code == 200
 
     def log_tail(self):
