@@ -1,5 +1,6 @@
 //! What does `frazil` do when it is called?
 
+mod clock;
 mod settings;
 mod output;
 mod node;

@@ -52,6 +52,22 @@ def clock(micros_of_day):
     return (dt.datetime.min + dt.timedelta(microseconds=micros_of_day)).time().isoformat("microseconds")
 
 
+def few(dice, make):
+    """Up to three values as a list, each as `make` gives it: what is written and what must be read."""
+    def value():
+        pairs = [make() for _ in range(dice.randrange(4))]
+        return [w for w, _ in pairs], [r for _, r in pairs]
+    return value
+
+
+def few_named(dice, make):
+    """Up to three values as a map."""
+    def value():
+        pairs = {text(dice): make() for _ in range(dice.randrange(4))}
+        return {k: w for k, (w, _) in pairs.items()}, Map({k: r for k, (_, r) in pairs.items()})
+    return value
+
+
 class Avro:
     """Each kind: a schema and a function that gives (what is written, what must be read)."""
 
@@ -114,19 +130,11 @@ class Avro:
 
     def array(self, depth):
         schema, make = self.field(depth)
-
-        def value():
-            pairs = [make() for _ in range(self.dice.randrange(4))]
-            return [w for w, _ in pairs], [r for _, r in pairs]
-        return {"type": "array", "items": schema}, value
+        return {"type": "array", "items": schema}, few(self.dice, make)
 
     def map(self, depth):
         schema, make = self.field(depth)
-
-        def value():
-            pairs = {text(self.dice): make() for _ in range(self.dice.randrange(4))}
-            return {k: w for k, (w, _) in pairs.items()}, Map({k: r for k, (_, r) in pairs.items()})
-        return {"type": "map", "values": schema}, value
+        return {"type": "map", "values": schema}, few_named(self.dice, make)
 
     def record(self, depth, fields=None):
         fields = [(f"f{i}", *self.field(depth)) for i in range(fields or self.dice.randrange(1, 5))]
@@ -418,19 +426,11 @@ class Json:
 
     def array(self, depth):
         schema, make = self.field(depth)
-
-        def value():
-            pairs = [make() for _ in range(self.dice.randrange(4))]
-            return [w for w, _ in pairs], [r for _, r in pairs]
-        return {"type": "array", "items": schema}, value
+        return {"type": "array", "items": schema}, few(self.dice, make)
 
     def map(self, depth):
         schema, make = self.field(depth)
-
-        def value():
-            pairs = {text(self.dice): make() for _ in range(self.dice.randrange(4))}
-            return {k: w for k, (w, _) in pairs.items()}, Map({k: r for k, (_, r) in pairs.items()})
-        return {"type": "object", "additionalProperties": schema}, value
+        return {"type": "object", "additionalProperties": schema}, few_named(self.dice, make)
 
     def object(self, depth, fields=None):
         fields = [(f"f{i}", *self.field(depth)) for i in range(fields or self.dice.randrange(1, 5))]

@@ -2,7 +2,6 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::BufRead;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use client::{Acks, Client};
@@ -10,6 +9,7 @@ use wire::{BatchBuilder, Compression};
 
 use super::reach::{Reach, talk};
 use super::typed::{Schemas, encode};
+use crate::clock::now_ms;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -87,7 +87,7 @@ async fn send(node: &mut Client, topic: &str, partition: usize, records: Vec<Rec
     if records.is_empty() {
         return Ok(0);
     }
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64);
+    let now_ms = now_ms();
     let mut batch = BatchBuilder::new(Compression::Lz4);
     for (key, value) in &records {
         batch.push(now_ms, key.as_deref(), Some(value), &[]);

@@ -1,7 +1,7 @@
 //! What does the demo show, step by step?
 
 use std::io::Write;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use client::{Acks, Client};
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use wire::{BatchBuilder, Compression};
 
 use super::data::{BAD_READING, QUERIES, TOPICS, Topic};
+use crate::clock::now_ms;
 use crate::command::reach::ask;
 use crate::command::sql::table;
 use crate::command::typed::encode;
@@ -143,8 +144,4 @@ async fn sql(node: &Node, statement: &str) -> Result<Value> {
 
 async fn post(url: String, body: String) -> Result<Value> {
     tokio::task::spawn_blocking(move || ask("POST", &url, "application/json", Some(&body))?.json()).await?
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64)
 }

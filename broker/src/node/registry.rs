@@ -1,7 +1,6 @@
 //! How is the schema registry kept: in topic `_schemas`, and in a view that shards read without a lock?
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use arc_swap::ArcSwap;
@@ -13,6 +12,7 @@ use tokio::sync::Mutex;
 use wire::{BatchBuilder, Compression};
 
 use super::gate;
+use crate::clock::now_ms;
 
 const TOPIC: &str = "_schemas";
 const FETCH_BYTES: usize = 4 << 20;
@@ -65,6 +65,9 @@ impl RegistryService {
 
     /// Takes in what the topic holds beyond `next`.
     async fn catch_up(&self, kept: &mut Kept) -> Result<()> {
+        if !kept.is_behind {
+            return Ok(());
+        }
         // The node makes the topic when the first schema is written.
         while kept.is_behind && self.node.cluster().topic(TOPIC).is_some() {
             let fetched = self.node.fetch(TOPIC, 0, kept.next, FETCH_BYTES, 0).await?;
@@ -85,7 +88,7 @@ impl RegistryService {
     }
 
     async fn write(&self, kept: &mut Kept, records: Vec<Record>) -> Result<()> {
-        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as i64);
+        let now_ms = now_ms();
         let mut batch = BatchBuilder::new(Compression::None);
         for record in &records {
             batch.push(now_ms, Some(&record.key), record.value.as_deref(), &[]);
