@@ -37,9 +37,11 @@ fn imports_go_downwards_only() -> Result<()> {
         ("runtime", &["model"]),
         ("corelog", &["model", "wire", "runtime"]),
         ("schema-registry", &["model"]),
-        ("server", &["model", "wire", "runtime", "corelog", "schema-registry"]),
+        ("replication", &["model", "wire", "runtime", "corelog"]),
+        ("server", &["model", "wire", "runtime", "corelog", "replication", "schema-registry"]),
         ("client", &["model", "wire"]),
         ("objects", &["model"]),
+        ("tiered", &["model", "wire", "objects"]),
         ("iceberg-sink", &["model", "wire", "schema-registry", "objects"]),
         ("query", &["model", "objects", "iceberg-sink"]),
         ("load", &["model", "wire"]),
@@ -59,12 +61,12 @@ fn imports_go_downwards_only() -> Result<()> {
 fn walls_hold() -> Result<()> {
     let members = members()?;
     let heavy = ["arrow", "parquet", "iceberg", "datafusion", "object_store"];
-    for name in ["model", "wire", "runtime", "corelog", "schema-registry", "server", "client"] {
+    for name in ["model", "wire", "runtime", "corelog", "replication", "schema-registry", "server", "client"] {
         for wall in heavy {
             ensure!(!members[name].contains(wall), "{name} must not see {wall}");
         }
     }
-    for name in ["model", "wire", "corelog", "schema-registry", "server"] {
+    for name in ["model", "wire", "corelog", "replication", "schema-registry", "server"] {
         for runtime in ["glommio", "tokio", "axum"] {
             ensure!(!members[name].contains(runtime), "{name} must not see {runtime}");
         }

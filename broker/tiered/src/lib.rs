@@ -1,0 +1,1 @@
+//! How do batches of the log get into the bucket, and how are they read back from there?
