@@ -267,6 +267,15 @@ impl<D: Driver> CoreLog<D> {
         }
     }
 
+    /// How far the archive has come; kept in memory only, since the archive's own manifest is the truth. Values
+    /// outside `log_start..=high_watermark` are taken as the nearest of these.
+    pub fn set_archived(&self, partition: PartitionId, end: Offset) {
+        if let Some(partition) = self.shared.state.borrow_mut().partitions.get_mut(partition) {
+            let (least, most) = (partition.frontiers.log_start(), partition.frontiers.high_watermark());
+            partition.frontiers.archive(end.clamp(least, most));
+        }
+    }
+
     /// Bytes of the partition's durable batches, as sent.
     pub fn bytes_of(&self, partition: PartitionId) -> u64 {
         let state = self.shared.state.borrow();
