@@ -20,6 +20,7 @@ mod reclaim;
 mod recovery;
 mod scan;
 mod segment;
+mod starts;
 mod store;
 mod tail;
 

@@ -5,11 +5,16 @@ use crate::Offset;
 /// All frontiers of a partition; each is the first offset that is *not yet* so.
 ///
 /// Their order is asserted after every change:
-/// `log_start ≤ lake_committed ≤ lake_projected ≤ last_stable ≤ high_watermark ≤ log_end`.
+/// `log_start ≤ lake_committed ≤ lake_projected ≤ last_stable ≤ high_watermark ≤ log_end` and
+/// `log_start ≤ local_start ≤ last_stable`.
 /// The lake's two are absent while the topic is no table.
+///
+/// There are two starts: consumers may read from `log_start` on, and the log of the core still holds what lies from
+/// `local_start` on. What lies between is read from the archive; without one the two are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frontiers {
     log_start: Offset,
+    local_start: Offset,
     lake: Option<(Offset, Offset)>,
     last_stable: Offset,
     high_watermark: Offset,
@@ -19,12 +24,18 @@ pub struct Frontiers {
 impl Frontiers {
     /// A partition whose log holds `log_start..log_end`, all of it durable.
     pub fn recovered(log_start: Offset, log_end: Offset) -> Frontiers {
-        let at = Frontiers { log_start, lake: None, last_stable: log_end, high_watermark: log_end, log_end };
-        at.check()
+        let (local_start, lake) = (log_start, None);
+        Frontiers { log_start, local_start, lake, last_stable: log_end, high_watermark: log_end, log_end }.check()
     }
 
+    /// The first offset that consumers may read.
     pub fn log_start(&self) -> Offset {
         self.log_start
+    }
+
+    /// The first offset that the log of the core still holds.
+    pub fn local_start(&self) -> Offset {
+        self.local_start
     }
 
     pub fn lake_committed(&self) -> Option<Offset> {
@@ -72,7 +83,15 @@ impl Frontiers {
     pub fn trimmed(&mut self, start: Offset) {
         assert!(start >= self.log_start, "the log start never goes back: {start} < {}", self.log_start);
         self.log_start = start;
+        self.local_start = self.local_start.max(start);
         self.lake = self.lake.map(|(committed, projected)| (committed.max(start), projected.max(start)));
+        *self = self.check();
+    }
+
+    /// The log of the core holds records below `start` no longer; consumers read them elsewhere.
+    pub fn dropped_locally(&mut self, start: Offset) {
+        assert!(start >= self.local_start, "the local start never goes back: {start} < {}", self.local_start);
+        self.local_start = start;
         *self = self.check();
     }
 
@@ -84,7 +103,8 @@ impl Frontiers {
             }
             None => self.log_start <= self.last_stable,
         };
-        assert!(stable && lake, "frontiers out of order: {self:?}");
+        let starts = self.log_start <= self.local_start && self.local_start <= self.last_stable;
+        assert!(stable && lake && starts, "frontiers out of order: {self:?}");
         self
     }
 }
