@@ -21,13 +21,14 @@ impl<D: Driver> CoreLog<D> {
         self.shared.note_log_start(partition);
     }
 
-    /// Records below `start`, at most the last stable offset, are kept elsewhere and leave this log at once, durably so
-    /// after [`CoreLog::flushed`]; consumers may go on reading them there.
+    /// Records below `start`, as far as they are archived, leave this log at once, durably so after
+    /// [`CoreLog::flushed`]; consumers read them from the archive.
     pub fn set_local_start(&self, partition: PartitionId, start: Offset) {
         {
             let mut state = self.shared.state.borrow_mut();
             let Some(partition) = state.partitions.get_mut(partition) else { return };
-            let start = start.min(partition.frontiers.last_stable());
+            let Some(archived) = partition.frontiers.archived() else { return };
+            let start = start.min(archived).min(partition.frontiers.last_stable());
             if start <= partition.frontiers.local_start() {
                 return;
             }
