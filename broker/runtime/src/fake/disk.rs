@@ -147,15 +147,30 @@ impl Disk {
         if !path.parent().is_some_and(|folder| self.folders.contains(folder)) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        let used: u64 = self.names.values().map(|file| self.files[file].bytes.len() as u64).sum();
         let wanted = bytes.len();
-        let room = quota.map_or(usize::MAX, |quota| usize::try_from(quota.saturating_sub(used)).unwrap_or(usize::MAX));
-        bytes.truncate(room / IO_ALIGN * IO_ALIGN);
+        bytes.truncate(self.room(quota));
         let whole = bytes.len() == wanted;
         let file = self.number();
         self.files.insert(file, File::fresh(bytes));
         self.change(Change::Link(path.to_owned(), file));
         if whole { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ENOSPC)) }
+    }
+
+    /// How much there is room for, in whole blocks.
+    fn room(&self, quota: Option<u64>) -> usize {
+        let used: u64 = self.names.values().map(|file| self.files[file].bytes.len() as u64).sum();
+        let room = quota.map_or(u64::MAX, |quota| quota.saturating_sub(used));
+        usize::try_from(room).unwrap_or(usize::MAX) / IO_ALIGN * IO_ALIGN
+    }
+
+    /// Adds bytes to a file, which is made if it is missing; as many of them as there is room for.
+    pub(super) fn append(&mut self, path: &Path, bytes: &[u8], quota: Option<u64>) -> io::Result<()> {
+        if !self.names.contains_key(path) {
+            self.create(path, Vec::new(), None)?;
+        }
+        let count = bytes.len().min(self.room(quota));
+        self.file(path)?.append_loosely(&bytes[..count]);
+        if count == bytes.len() { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ENOSPC)) }
     }
 
     pub(super) fn sync(&mut self, path: &Path) -> io::Result<()> {

@@ -19,6 +19,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use bytes::Bytes;
+
 use crate::common::about;
 use crate::disk::check_len;
 use crate::driver::{DirEntry, Driver, Instant};
@@ -104,7 +106,7 @@ impl Fake {
 
     /// Writes a file under a new name, without making anything durable.
     async fn fill(&self, name: &'static str, path: &Path, bytes: Vec<u8>) -> io::Result<()> {
-        self.0.faults.write()?;
+        self.0.faults.write().map_err(|error| about(path, error))?;
         let quota = self.0.faults.quota();
         self.step(name, path, |disk| disk.create(path, bytes, quota)).await
     }
@@ -176,6 +178,24 @@ impl Driver for Fake {
             fake.step("sync", &path, |disk| disk.sync(&temporary)).await?;
             fake.step("rename", &path, |disk| disk.rename(&temporary, &path)).await?;
             fake.step("sync folder", &path, |disk| disk.sync_folder_of(&path)).await
+        }
+    }
+
+    fn append_file(&self, path: &Path, bytes: Bytes) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        let (fake, path) = (self.clone(), path.to_owned());
+        async move {
+            fake.0.faults.write().map_err(|error| about(&path, error))?;
+            let quota = fake.0.faults.quota();
+            fake.step("append", &path, |disk| disk.append(&path, &bytes, quota)).await?;
+            fake.step("sync", &path, |disk| disk.sync(&path)).await
+        }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        let (fake, from, to) = (self.clone(), from.to_owned(), to.to_owned());
+        async move {
+            fake.step("rename", &from, |disk| disk.rename(&from, &to)).await?;
+            fake.step("sync folder", &to, |disk| disk.sync_folder_of(&to)).await
         }
     }
 

@@ -44,6 +44,13 @@ impl File {
         self.loose.push((at, bytes.to_vec()));
     }
 
+    /// At the end of the file, as [`File::write_loosely`].
+    pub(super) fn append_loosely(&mut self, bytes: &[u8]) {
+        self.durable.get_or_insert_with(|| self.bytes.clone());
+        self.loose.push((self.bytes.len(), bytes.to_vec()));
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// A write that failed: any of its sectors are there.
     pub(super) fn tear(&mut self, at: usize, bytes: &[u8], sector: usize, dice: &Random) {
         let mut torn = self.bytes[at..at + bytes.len()].to_vec();
