@@ -14,12 +14,14 @@ mod group;
 mod index;
 mod log;
 mod notes;
+mod open;
 mod partitions;
 mod read;
 mod reclaim;
 mod recovery;
 mod scan;
 mod segment;
+mod starts;
 mod store;
 mod tail;
 
