@@ -22,6 +22,7 @@ mod recovery;
 mod room;
 mod scan;
 mod segment;
+mod starts;
 mod store;
 mod tail;
 
