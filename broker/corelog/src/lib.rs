@@ -19,8 +19,10 @@ mod partitions;
 mod read;
 mod reclaim;
 mod recovery;
+mod room;
 mod scan;
 mod segment;
+mod starts;
 mod store;
 mod tail;
 
@@ -30,3 +32,4 @@ mod tests;
 pub use durable::Durable;
 pub use log::{Appended, CoreLog, LogConfig, LogStats};
 pub use recovery::Damage;
+pub use room::LogHealth;

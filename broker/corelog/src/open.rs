@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use model::limits::{BATCH_BYTES_MAX, IO_ALIGN};
+use model::limits::{BATCH_BYTES_MAX, IO_ALIGN, LOG_RESERVE_BYTES};
 use model::{Error, LogGroup, PartitionId, Result};
 use runtime::Driver;
 use wire::batch::BatchHeader;
@@ -11,7 +11,7 @@ use wire::batch::BatchHeader;
 use crate::commit::Commit;
 use crate::durable::Acks;
 use crate::flush;
-use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind};
+use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, parse_start};
 use crate::log::{CoreLog, LogConfig, Shared, State, Work};
 use crate::notes::Notes;
 use crate::partitions::Partitions;
@@ -23,7 +23,7 @@ impl<D: Driver> CoreLog<D> {
     /// Recovers the log of a folder, or begins one. `seen` is called for every live batch in the order of the log;
     /// a partition that is forgotten further on is shown as well, so ask [`CoreLog::partitions`] afterwards.
     ///
-    /// `Damaged`: a segment cannot be read; `Busy`: no room for a segment; `Invalid`: the settings are impossible, or a
+    /// `Damaged`: a segment cannot be read; `Storage`: no room for a segment; `Invalid`: the settings are impossible, or a
     /// newer version wrote the log.
     pub async fn open(
         driver: D,
@@ -63,6 +63,8 @@ impl<D: Driver> CoreLog<D> {
             acks: Acks::default(),
             state: RefCell::new(State::new(partitions, commit, notes, tail_bytes)),
             work: Work::default(),
+            relief: Work::default(),
+            reserve_bytes: LOG_RESERVE_BYTES.min(usize::try_from(bytes / 8).unwrap_or(usize::MAX)),
             group,
             payload_bytes_max: payload_bytes_max(bytes),
             damage: recovered.damage,
@@ -109,7 +111,10 @@ fn list_found(
                 partitions.forget(head.entry.partition);
                 notes.found_note(head, payload);
             }
-            Kind::LogStart => partitions.recovered_start(&head.entry, head.place.position),
+            Kind::LogStart => {
+                let start = parse_start(payload, head.entry.base);
+                partitions.recovered_start(&head.entry, start, head.place.position);
+            }
             Kind::Opened | Kind::Groups | Kind::Gaps => notes.found_note(head, payload),
             Kind::Closed => {}
         },
