@@ -13,6 +13,7 @@ mod node;
 mod shard;
 mod controller_host;
 mod admission;
+mod answers;
 mod connection;
 mod api;
 mod route;

@@ -13,10 +13,28 @@ use crate::message::{
 use crate::partition::Placed;
 use crate::shard::Shard;
 
-/// Appends that are on their way on one shard, with their places in the request.
+/// A batch on its way: appended here, or by the owner with this place in the list of those asked.
 enum Part {
-    Here(Vec<(usize, Result<Placed, Refused>)>),
-    There(Vec<usize>, flume::Receiver<Vec<Appended>>),
+    Here(Result<Placed, Refused>),
+    There(usize),
+}
+
+/// What another shard says about its batches, in order.
+enum Remote {
+    Asked(flume::Receiver<Vec<Appended>>),
+    Told(std::vec::IntoIter<Appended>),
+}
+
+impl Remote {
+    async fn next(&mut self) -> Appended {
+        if let Remote::Asked(receiver) = self {
+            *self = Remote::Told(receiver.recv_async().await.unwrap_or_default().into_iter());
+        }
+        match self {
+            Remote::Told(appended) => appended.next().unwrap_or_else(|| Err(Fault::stopping().into())),
+            Remote::Asked(_) => unreachable!("just answered"),
+        }
+    }
 }
 
 impl<D: Driver> Shard<D> {
@@ -26,37 +44,36 @@ impl<D: Driver> Shard<D> {
         self: &Rc<Self>,
         appends: Vec<(ShardId, Append)>,
     ) -> impl Future<Output = Vec<Appended>> + use<D> {
-        let count = appends.len();
-        let mut parts = Vec::new();
-        for (owner, list) in by_shard(appends) {
+        let mut parts = Vec::with_capacity(appends.len());
+        let mut lists: Vec<(ShardId, Vec<Append>)> = Vec::new();
+        for (owner, append) in appends {
             if owner == self.id {
-                parts.push(Part::Here(list.into_iter().map(|(index, append)| (index, self.append(append))).collect()));
+                parts.push(Part::Here(self.append(append)));
                 continue;
             }
-            let (places, appends): (Vec<usize>, Vec<Append>) = list.into_iter().unzip();
+            let known = lists.iter().position(|(shard, _)| *shard == owner);
+            let list = known.unwrap_or_else(|| {
+                lists.push((owner, Vec::new()));
+                lists.len() - 1
+            });
+            lists[list].1.push(append);
+            parts.push(Part::There(list));
+        }
+        let mut remotes = Vec::with_capacity(lists.len());
+        for (owner, appends) in lists {
             let (reply, answers) = reply();
-            // An owner that is gone gives no answers; "stopping" then stays in their places.
-            if self.node.send(owner, ShardMessage::Append { appends, reply }).await.is_ok() {
-                parts.push(Part::There(places, answers));
-            }
+            // An owner that is gone drops the letter and with it the reply: that is an answer, too.
+            let _ = self.node.send(owner, ShardMessage::Append { appends, reply }).await;
+            remotes.push(Remote::Asked(answers));
         }
         let shard = self.clone();
         async move {
-            let mut answers: Vec<Appended> = vec![Err(Fault::stopping().into()); count];
+            let mut answers = Vec::with_capacity(parts.len());
             for part in parts {
-                match part {
-                    Part::Here(list) => {
-                        for (index, placed) in list {
-                            answers[index] = shard.finish_one(placed).await;
-                        }
-                    }
-                    Part::There(places, receiver) => {
-                        let given = receiver.recv_async().await.unwrap_or_default();
-                        for (index, answer) in places.into_iter().zip(given) {
-                            answers[index] = answer;
-                        }
-                    }
-                }
+                answers.push(match part {
+                    Part::Here(placed) => shard.finish_one(placed).await,
+                    Part::There(list) => remotes[list].next().await,
+                });
             }
             answers
         }
