@@ -243,7 +243,7 @@ impl<D: Driver> Flusher<D> {
             }
             Err(error) => {
                 tracing::error!(%error, "a write to the log failed; the log is fenced");
-                self.shared.acks.fail(Error::fenced(format!(
+                self.shared.fail(Error::fenced(format!(
                     "a write to this shard's log failed ({error}), so nobody knows what its disk holds; restart the \
                      process, which recovers what is there"
                 )));

@@ -7,7 +7,9 @@
 
 mod commit;
 mod durable;
+mod entries;
 mod flush;
+mod found;
 mod frame;
 mod gaps;
 mod group;
@@ -15,9 +17,11 @@ mod index;
 mod log;
 mod notes;
 mod partitions;
+mod raft;
 mod read;
 mod reclaim;
 mod recovery;
+mod retire;
 mod scan;
 mod segment;
 mod store;
@@ -26,6 +30,8 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
-pub use durable::Durable;
+pub use durable::{Acks, Durable};
+pub use entries::Flushed;
 pub use log::{Appended, CoreLog, LogConfig, LogStats};
+pub use raft::{Content, EntryId, GroupEntry, GroupFacts, Spot, Vote};
 pub use recovery::Damage;

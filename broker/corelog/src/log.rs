@@ -1,7 +1,7 @@
 //! How is the log of a shard used?
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -12,14 +12,17 @@ use model::{Error, Frontiers, LogGroup, LogIndex, Offset, PartitionId, Position,
 use runtime::Driver;
 use wire::batch::BatchHeader;
 
-use crate::commit::{Commit, Retired};
+use crate::commit::Commit;
 use crate::durable::{Acks, Durable};
+use crate::entries::Flushed;
 use crate::flush;
+use crate::found::Takeover;
 use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, frame_bytes};
 use crate::group::Pending;
 use crate::notes::Notes;
 use crate::partitions::Partitions;
-use crate::recovery::{Damage, Found, recover};
+use crate::raft::Spot;
+use crate::recovery::{Damage, recover};
 use crate::segment::{DATA_START, SEGMENT_BYTES_MIN, Segment};
 use crate::store::{Store, close_file};
 use crate::tail::Tail;
@@ -80,7 +83,7 @@ pub(crate) struct Shared<D: Driver> {
     group: LogGroup,
     payload_bytes_max: usize,
     damage: Vec<Damage>,
-    on_advance: RefCell<Vec<OnAdvance>>,
+    pub on_advance: RefCell<Vec<OnAdvance>>,
 }
 
 pub(crate) struct State {
@@ -91,6 +94,10 @@ pub(crate) struct State {
     pub stats: LogStats,
     /// The sequence of the next frame.
     pub sequence: u64,
+    /// Frames of batches that have offsets, and are not appended yet.
+    pub reserved_bytes: usize,
+    /// Who is told when the frame of a sequence is durable, in order.
+    pub flushed: VecDeque<(u64, Flushed)>,
     /// Why no segment could be made, while one is needed.
     pub starved: Option<Error>,
     pub closing: bool,
@@ -153,24 +160,23 @@ impl<D: Driver> CoreLog<D> {
             close_file(file).await;
         }
         let segments = store.segments();
-        let (mut partitions, mut notes) = (Partitions::default(), Notes::default());
-        let recovered = recover(&segments, &store, |found| {
-            let (Found::Live(head, _) | Found::Lost(head)) = found;
-            notes.found(head, &segments);
-            list_found(&found, &mut partitions, &mut notes, &mut seen)
-        })
-        .await?;
+        let mut takeover = Takeover::default();
+        let recovered = recover(&segments, &store, |found| takeover.take(&found, &segments, &mut seen)).await?;
+        takeover.finish();
         for damage in &recovered.damage {
             tracing::error!(?damage, "the log is damaged; reads of what stood there will fail");
         }
         tracing::info!(end = %recovered.end, torn = recovered.torn, segments = segments.len(), "the log is recovered");
         let active = segments.iter().rposition(|segment| segment.base < recovered.end).unwrap_or(0);
-        let commit = Commit::new(recovered.end, segments[active].end(), recovered.last);
+        let mut commit = Commit::new(recovered.end, segments[active].end(), recovered.last);
+        takeover.notes.ends.values().for_each(|(end, _)| commit.stands(end.group, end.index));
+        let acks = Acks::default();
+        acks.advance(takeover.sequence);
         let shared = Rc::new(Shared {
             driver: driver.clone(),
             store,
-            acks: Acks::default(),
-            state: RefCell::new(State::new(partitions, commit, notes, tail_bytes)),
+            acks,
+            state: RefCell::new(State::new(takeover, commit, tail_bytes)),
             work: Work::default(),
             group,
             payload_bytes_max: payload_bytes_max(bytes),
@@ -210,8 +216,9 @@ impl<D: Driver> CoreLog<D> {
         let (group, sequence) = (self.shared.group, state.sequence);
         let index = state.next_entry(group, term)?;
         let count = i64::from(header.last_offset_delta) + 1;
-        let base = state.partitions.append(partition, count, sequence);
+        let base = state.partitions.reserve(partition, count, sequence);
         let entry = Entry::batch(group, term, index, partition, base, &header);
+        state.partitions.place(&Spot::of(&entry), sequence)?;
         state.stats.appended_batches += 1;
         state.stats.appended_bytes += batch.len() as u64;
         state.push(entry, batch);
@@ -276,7 +283,7 @@ impl<D: Driver> CoreLog<D> {
 
     /// Bytes that are appended and not durable; at [`LOG_BACKLOG_BYTES_MAX`] appends are refused.
     pub fn backlog_bytes(&self) -> usize {
-        self.shared.state.borrow().commit.backlog_bytes()
+        self.shared.state.borrow().backlog_bytes()
     }
 
     /// The offset behind the durable batches at the front that are all older than `at`; `None` if there are none.
@@ -308,7 +315,7 @@ impl<D: Driver> CoreLog<D> {
         let state = self.shared.state.borrow();
         LogStats {
             writes_in_flight: state.commit.in_flight(),
-            backlog_bytes: state.commit.backlog_bytes(),
+            backlog_bytes: state.backlog_bytes(),
             segments: self.shared.store.segment_count(),
             log_end: state.commit.durable(),
             tail_bytes: state.tail.bytes(),
@@ -328,7 +335,7 @@ impl<D: Driver> CoreLog<D> {
             flusher.await;
         }
         let stuck = self.fenced().or_else(|| self.shared.state.borrow().starved.clone());
-        self.shared.acks.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
+        self.shared.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
         self.shared.store.close().await;
         stuck.map_or(Ok(()), Err)
     }
@@ -336,10 +343,8 @@ impl<D: Driver> CoreLog<D> {
 
 impl<D: Driver> Shared<D> {
     /// The header of a batch that may be appended now.
-    fn admit(&self, batch: &Bytes) -> Result<BatchHeader> {
-        if let Some(error) = self.acks.failed() {
-            return Err(error);
-        }
+    pub fn admit(&self, batch: &Bytes) -> Result<BatchHeader> {
+        self.writable()?;
         let header = BatchHeader::parse(batch).map_err(|error| Error::invalid(error.to_string()))?;
         let (bytes, bytes_max) = (batch.len(), self.payload_bytes_max);
         if header.total_bytes() != bytes {
@@ -350,19 +355,27 @@ impl<D: Driver> Shared<D> {
             return Err(Error::invalid(format!("the batch has {bytes} bytes, the log takes at most {bytes_max}")));
         }
         let state = self.state.borrow();
-        if state.closing {
-            return Err(Error::fenced("the log is closing, because the node stops; ask another one, or later"));
-        }
         if let Some(error) = &state.starved {
             return Err(error.clone());
         }
-        let backlog = state.commit.backlog_bytes();
+        let backlog = state.backlog_bytes();
         if backlog + frame_bytes(bytes) > LOG_BACKLOG_BYTES_MAX {
             return Err(Error::busy(format!(
                 "{backlog} bytes wait for the disk of this shard; send again a little later"
             )));
         }
         Ok(header)
+    }
+
+    /// `Fenced`: nothing can be written any more.
+    pub fn writable(&self) -> Result<()> {
+        if let Some(error) = self.acks.failed() {
+            return Err(error);
+        }
+        match self.state.borrow().closing {
+            true => Err(Error::fenced("the log is closing, because the node stops; ask another one, or later")),
+            false => Ok(()),
+        }
     }
 
     /// A note joins the next group commit, whatever waits. In a log that is fenced it never becomes durable.
@@ -376,28 +389,35 @@ impl<D: Driver> Shared<D> {
         let start = self.state.borrow().partitions.frontiers(partition).log_start();
         self.note(Entry::note(Kind::LogStart, partition, start), Bytes::new());
     }
-
-    /// Frames are durable, in order: moves high watermarks, then acknowledges, then tells who listens.
-    pub fn retire(&self, retired: &[Retired]) {
-        let Some(last) = retired.last() else { return };
-        let advanced = self.state.borrow_mut().retire(retired);
-        self.acks.advance(last.sequence + 1);
-        let listeners = self.on_advance.borrow().clone();
-        for (partition, high_watermark) in advanced {
-            listeners.iter().for_each(|listener| listener(partition, high_watermark));
-        }
-    }
 }
 
 impl State {
-    fn new(partitions: Partitions, commit: Commit, notes: Notes, tail_bytes: usize) -> State {
-        let (tail, stats) = (Tail::new(tail_bytes), LogStats::default());
-        let (starved, closing, reclaim_due) = (None, false, true);
-        State { partitions, commit, tail, notes, stats, sequence: 0, starved, closing, reclaim_due }
+    fn new(takeover: Takeover, commit: Commit, tail_bytes: usize) -> State {
+        let Takeover { partitions, notes, sequence } = takeover;
+        State {
+            partitions,
+            commit,
+            tail: Tail::new(tail_bytes),
+            notes,
+            stats: LogStats::default(),
+            sequence,
+            reserved_bytes: 0,
+            flushed: VecDeque::new(),
+            starved: None,
+            closing: false,
+            reclaim_due: true,
+        }
+    }
+
+    fn backlog_bytes(&self) -> usize {
+        self.commit.backlog_bytes() + self.reserved_bytes
     }
 
     /// The index of the group's next entry, which is now its last.
     fn next_entry(&mut self, group: LogGroup, term: Term) -> Result<LogIndex> {
+        if self.notes.groups.get(&group).is_some_and(|group| group.led) {
+            return Err(Error::conflict(format!("Raft appends to log group {group}; propose the batch to it")));
+        }
         let none = GroupEnd { group, term, index: LogIndex(0) };
         let (end, _) = self.notes.ends.entry(group).or_insert((none, Position(0)));
         if term < end.term {
@@ -410,70 +430,10 @@ impl State {
         Ok(end.index)
     }
 
-    fn push(&mut self, entry: Entry, payload: Bytes) {
+    pub fn push(&mut self, entry: Entry, payload: Bytes) {
         self.commit.push(Pending { sequence: self.sequence, entry, payload });
         self.sequence += 1;
     }
-
-    /// Lists durable frames. Returns each partition whose high watermark moved, with the newest.
-    fn retire(&mut self, retired: &[Retired]) -> HashMap<PartitionId, Offset> {
-        let mut advanced = HashMap::new();
-        for Retired { sequence, entry, position, payload_bytes } in retired {
-            match entry.kind {
-                Kind::Batch => {
-                    self.notes.ends.entry(entry.group).and_modify(|(_, at)| *at = *position);
-                    if let Some(end) = self.partitions.durable(*sequence, entry, *position, *payload_bytes) {
-                        advanced.insert(entry.partition, end);
-                    }
-                }
-                Kind::LogStart => {
-                    self.partitions.start_noted(*sequence, entry, *position);
-                    self.reclaim_due = true;
-                }
-                Kind::Forgotten | Kind::Opened | Kind::Groups | Kind::Gaps => {
-                    self.notes.durable(entry, *position);
-                    self.reclaim_due = true;
-                }
-                Kind::Closed => {}
-            }
-        }
-        advanced
-    }
-}
-
-/// Takes over what recovery finds.
-fn list_found(
-    found: &Found<'_>,
-    partitions: &mut Partitions,
-    notes: &mut Notes,
-    seen: &mut impl FnMut(PartitionId, &BatchHeader),
-) -> Result<()> {
-    match found {
-        Found::Lost(head) => {
-            let Entry { group, term, index, .. } = head.entry;
-            notes.ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
-            partitions.recovered_damaged(&head.entry)?;
-        }
-        Found::Live(head, payload) => match head.entry.kind {
-            Kind::Batch => {
-                let Entry { partition, group, term, index, .. } = head.entry;
-                let header = BatchHeader::parse(payload).map_err(|error| {
-                    Error::damaged(format!("the log's frame at {} holds no batch: {error}", head.place.position))
-                })?;
-                partitions.recovered(&head.entry, head.place.position, head.payload_bytes)?;
-                notes.ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
-                seen(partition, &header);
-            }
-            Kind::Forgotten => {
-                partitions.forget(head.entry.partition);
-                notes.found_note(head, payload);
-            }
-            Kind::LogStart => partitions.recovered_start(&head.entry, head.place.position),
-            Kind::Opened | Kind::Groups | Kind::Gaps => notes.found_note(head, payload),
-            Kind::Closed => {}
-        },
-    }
-    Ok(())
 }
 
 /// The largest batch that fits in a segment.

@@ -3,6 +3,8 @@
 pub(crate) mod fake;
 pub(crate) mod tools;
 mod basic;
+mod groups;
+mod group_crash;
 mod crash;
 mod damage;
 mod reclaim;
