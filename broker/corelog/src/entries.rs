@@ -54,10 +54,19 @@ impl<D: Driver> CoreLog<D> {
 
     /// Gives a checked batch the next offsets of its partition. It must come back in an entry, in this order.
     ///
-    /// `Busy`: too much waits for the disk, or the disk is full; `Fenced`: a write has failed, or the log is closed;
-    /// `Invalid`: no batch, or too large.
+    /// `Busy`: too much waits for the disk, see [`CoreLog::room`]; `Storage`: the disk is full; `Fenced`: a write has
+    /// failed, or the log is closed; `Invalid`: no batch, or too large.
     pub fn reserve(&self, partition: PartitionId, batch: &Bytes) -> Result<Spot> {
-        let header = self.shared.admit(batch)?;
+        self.reserve_beside(partition, batch, self.shared.reserve_bytes)
+    }
+
+    /// As [`CoreLog::reserve`], for what the node itself has to write down: it may take half of what is kept back.
+    pub fn reserve_own(&self, partition: PartitionId, batch: &Bytes) -> Result<Spot> {
+        self.reserve_beside(partition, batch, self.shared.reserve_bytes / 2)
+    }
+
+    fn reserve_beside(&self, partition: PartitionId, batch: &Bytes, reserve: usize) -> Result<Spot> {
+        let header = self.shared.admit(batch, reserve)?;
         let mut state = self.shared.state.borrow_mut();
         let sequence = state.sequence;
         let base = state.partitions.reserve(partition, i64::from(header.last_offset_delta) + 1, sequence);

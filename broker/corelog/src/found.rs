@@ -3,7 +3,7 @@
 use model::{Error, LogGroup, LogIndex, Offset, PartitionId, Result};
 use wire::batch::BatchHeader;
 
-use crate::frame::{Entry, Head, Kind};
+use crate::frame::{Entry, Head, Kind, parse_start};
 use crate::notes::Notes;
 use crate::partitions::Partitions;
 use crate::raft::{EntryId, RaftGroup, Slot, Vote};
@@ -85,7 +85,10 @@ impl Takeover {
         let sequence = self.next_sequence();
         match entry.kind {
             Kind::Forgotten => drop(self.partitions.forget(entry.partition)),
-            Kind::LogStart => self.partitions.found_start(sequence, entry, at),
+            Kind::LogStart => {
+                let start = parse_start(payload, entry.base);
+                self.partitions.found_start(sequence, entry, start, at);
+            }
             Kind::Vote => {
                 let group = self.notes.groups.entry(entry.group).or_default();
                 group.led = true;

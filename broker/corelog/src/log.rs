@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use model::limits::{BATCH_BYTES_MAX, IO_ALIGN, LOG_BACKLOG_BYTES_MAX};
 use model::{Error, Frontiers, LogGroup, LogIndex, Offset, PartitionId, Position, Result, ShardId, Term, Timestamp};
 use runtime::Driver;
 use wire::batch::BatchHeader;
@@ -15,16 +14,15 @@ use wire::batch::BatchHeader;
 use crate::commit::Commit;
 use crate::durable::{Acks, Durable};
 use crate::entries::Flushed;
-use crate::flush;
 use crate::found::Takeover;
-use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, frame_bytes};
+use crate::frame::{Entry, GroupEnd, Kind, frame_bytes};
 use crate::group::Pending;
 use crate::notes::Notes;
 use crate::partitions::Partitions;
 use crate::raft::Spot;
-use crate::recovery::{Damage, recover};
-use crate::segment::{DATA_START, SEGMENT_BYTES_MIN, Segment};
-use crate::store::{Store, close_file};
+use crate::recovery::Damage;
+use crate::room::Room;
+use crate::store::Store;
 use crate::tail::Tail;
 
 /// Where the log of a shard lies, and how much of it is kept at hand.
@@ -42,7 +40,7 @@ pub struct LogConfig {
 /// The log of one shard. Clones are handles on the same log.
 pub struct CoreLog<D: Driver> {
     pub(crate) shared: Rc<Shared<D>>,
-    flusher: Rc<RefCell<Option<D::Task<()>>>>,
+    pub(crate) flusher: Rc<RefCell<Option<D::Task<()>>>>,
 }
 
 /// A batch that has its place in the partition.
@@ -71,7 +69,7 @@ pub struct LogStats {
     pub index_bytes: usize,
 }
 
-type OnAdvance = Rc<dyn Fn(PartitionId, Offset)>;
+pub(crate) type OnAdvance = Rc<dyn Fn(PartitionId, Offset)>;
 
 /// What the handles, the flush loop and the reads of one log share.
 pub(crate) struct Shared<D: Driver> {
@@ -80,9 +78,13 @@ pub(crate) struct Shared<D: Driver> {
     pub acks: Acks,
     pub state: RefCell<State>,
     pub work: Work,
-    group: LogGroup,
-    payload_bytes_max: usize,
-    damage: Vec<Damage>,
+    /// Wakes who waits for room.
+    pub relief: Work,
+    /// What is kept back for the node's own state.
+    pub reserve_bytes: usize,
+    pub group: LogGroup,
+    pub payload_bytes_max: usize,
+    pub damage: Vec<Damage>,
     pub on_advance: RefCell<Vec<OnAdvance>>,
 }
 
@@ -98,14 +100,18 @@ pub(crate) struct State {
     pub reserved_bytes: usize,
     /// Who is told when the frame of a sequence is durable, in order.
     pub flushed: VecDeque<(u64, Flushed)>,
-    /// Why no segment could be made, while one is needed.
-    pub starved: Option<Error>,
+    /// Room in segments made ahead.
+    pub spare_bytes: u64,
+    /// Why the last attempt to make a segment failed.
+    pub full: Option<Error>,
+    /// An append waits for a further segment.
+    pub segment_wanted: bool,
     pub closing: bool,
     /// Notes are durable that may have left old segments without a live batch.
     pub reclaim_due: bool,
 }
 
-/// Wakes the flush loop.
+/// Wakes one task that waits for something to do.
 #[derive(Default)]
 pub(crate) struct Work {
     there: Cell<bool>,
@@ -136,66 +142,6 @@ impl<D: Driver> Clone for CoreLog<D> {
 }
 
 impl<D: Driver> CoreLog<D> {
-    /// Recovers the log of a folder, or begins one. `seen` is called for every live batch in the order of the log;
-    /// a partition that is forgotten further on is shown as well, so ask [`CoreLog::partitions`] afterwards.
-    ///
-    /// `Damaged`: a segment cannot be read; `Busy`: no room for a segment; `Invalid`: the settings are impossible, or a
-    /// newer version wrote the log.
-    pub async fn open(
-        driver: D,
-        config: LogConfig,
-        mut seen: impl FnMut(PartitionId, &BatchHeader),
-    ) -> Result<CoreLog<D>> {
-        let bytes = config.segment_bytes;
-        if bytes < SEGMENT_BYTES_MIN || !bytes.is_multiple_of(IO_ALIGN as u64) {
-            let least = SEGMENT_BYTES_MIN;
-            return Err(Error::invalid(format!(
-                "a segment has a multiple of 4096 bytes, at least {least}, not {bytes}"
-            )));
-        }
-        let (group, tail_bytes) = (LogGroup(u32::from(config.shard.0)), config.tail_cache_bytes);
-        let store = Store::open(driver.clone(), config).await?;
-        if store.segment_count() == 0 {
-            let (_, file) = store.create().await?;
-            close_file(file).await;
-        }
-        let segments = store.segments();
-        let mut takeover = Takeover::default();
-        let recovered = recover(&segments, &store, |found| takeover.take(&found, &segments, &mut seen)).await?;
-        takeover.finish();
-        for damage in &recovered.damage {
-            tracing::error!(?damage, "the log is damaged; reads of what stood there will fail");
-        }
-        tracing::info!(end = %recovered.end, torn = recovered.torn, segments = segments.len(), "the log is recovered");
-        let active = segments.iter().rposition(|segment| segment.base < recovered.end).unwrap_or(0);
-        let mut commit = Commit::new(recovered.end, segments[active].end(), recovered.last);
-        takeover.notes.ends.values().for_each(|(end, _)| commit.stands(end.group, end.index));
-        let acks = Acks::default();
-        acks.advance(takeover.sequence);
-        let shared = Rc::new(Shared {
-            driver: driver.clone(),
-            store,
-            acks,
-            state: RefCell::new(State::new(takeover, commit, tail_bytes)),
-            work: Work::default(),
-            group,
-            payload_bytes_max: payload_bytes_max(bytes),
-            damage: recovered.damage,
-            on_advance: RefCell::new(Vec::new()),
-        });
-        CoreLog::start(shared, &segments[active..]).await
-    }
-
-    /// Begins to write: the Opened frame is durable before anything else is written.
-    async fn start(shared: Rc<Shared<D>>, segments: &[Segment]) -> Result<CoreLog<D>> {
-        shared.note_groups(Kind::Opened);
-        let flusher = flush::Flusher::new(shared.clone(), segments).await?;
-        let task = shared.driver.spawn("corelog-flush", flusher.run());
-        let log = CoreLog { shared, flusher: Rc::new(RefCell::new(Some(task))) };
-        log.flushed().await?;
-        Ok(log)
-    }
-
     /// The partitions that have, or had, records.
     pub fn partitions(&self) -> Vec<PartitionId> {
         self.shared.state.borrow().partitions.iter().map(|(id, _)| id).collect()
@@ -208,10 +154,19 @@ impl<D: Driver> CoreLog<D> {
 
     /// Takes one checked batch, whose records get the next offsets of the partition; it joins the next group commit.
     ///
-    /// `Busy`: too much waits for the disk, or the disk is full; `Fenced`: a write has failed, or the log is closed;
-    /// `Invalid`: no batch, or too large; `Conflict`: the term is over.
+    /// `Busy`: too much waits for the disk, see [`CoreLog::room`]; `Storage`: the disk is full; `Fenced`: a write has
+    /// failed, or the log is closed; `Invalid`: no batch, or too large; `Conflict`: the term is over.
     pub fn append(&self, partition: PartitionId, batch: Bytes, term: Term) -> Result<Appended> {
-        let header = self.shared.admit(&batch)?;
+        self.append_beside(partition, batch, term, self.shared.reserve_bytes)
+    }
+
+    /// As [`CoreLog::append`], for what the node itself has to write down: it may take half of what is kept back.
+    pub fn append_own(&self, partition: PartitionId, batch: Bytes, term: Term) -> Result<Appended> {
+        self.append_beside(partition, batch, term, self.shared.reserve_bytes / 2)
+    }
+
+    fn append_beside(&self, partition: PartitionId, batch: Bytes, term: Term, reserve: usize) -> Result<Appended> {
+        let header = self.shared.admit(&batch, reserve)?;
         let mut state = self.shared.state.borrow_mut();
         let (group, sequence) = (self.shared.group, state.sequence);
         let index = state.next_entry(group, term)?;
@@ -235,7 +190,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn max_timestamp(&self, partition: PartitionId) -> Option<(Offset, Timestamp)> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
-        partition.frames.newest(partition.frontiers.log_start()).map(|frame| (frame.last, frame.max_timestamp))
+        partition.frames.newest(partition.frontiers.local_start()).map(|frame| (frame.last, frame.max_timestamp))
     }
 
     /// `f` is called after each group commit, once per partition whose high watermark it moved.
@@ -250,20 +205,6 @@ impl<D: Driver> CoreLog<D> {
         }
     }
 
-    /// Records below `start`, at most the high watermark, are dead at once, durably so after [`CoreLog::flushed`].
-    pub fn set_log_start(&self, partition: PartitionId, start: Offset) {
-        {
-            let mut state = self.shared.state.borrow_mut();
-            let Some(partition) = state.partitions.get_mut(partition) else { return };
-            let start = start.min(partition.frontiers.last_stable());
-            if start <= partition.frontiers.log_start() {
-                return;
-            }
-            partition.trim(start);
-        }
-        self.shared.note_log_start(partition);
-    }
-
     /// How far the lake has come; kept in memory only, since the table's own summary is the truth. Values outside
     /// `log_start..=last_stable` are taken as the nearest of these.
     pub fn set_lake(&self, partition: PartitionId, committed: Offset, projected: Offset) {
@@ -274,14 +215,23 @@ impl<D: Driver> CoreLog<D> {
         }
     }
 
+    /// How far the archive has come; kept in memory only, since the archive's own manifest is the truth. Values
+    /// outside `log_start..=high_watermark` are taken as the nearest of these.
+    pub fn set_archived(&self, partition: PartitionId, end: Offset) {
+        if let Some(partition) = self.shared.state.borrow_mut().partitions.get_mut(partition) {
+            let (least, most) = (partition.frontiers.log_start(), partition.frontiers.high_watermark());
+            partition.frontiers.archive(end.clamp(least, most));
+        }
+    }
+
     /// Bytes of the partition's durable batches, as sent.
     pub fn bytes_of(&self, partition: PartitionId) -> u64 {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition);
-        partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.log_start()))
+        partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.local_start()))
     }
 
-    /// Bytes that are appended and not durable; at [`LOG_BACKLOG_BYTES_MAX`] appends are refused.
+    /// Bytes that are appended and not durable.
     pub fn backlog_bytes(&self) -> usize {
         self.shared.state.borrow().backlog_bytes()
     }
@@ -290,7 +240,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn older(&self, partition: PartitionId, at: Timestamp) -> Option<Offset> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
-        partition.frames.older(partition.frontiers.log_start(), at)
+        partition.frames.older(partition.frontiers.local_start(), at)
     }
 
     /// The offset behind the durable batches at the front without which the partition still has `bytes`; `None` if
@@ -298,12 +248,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn beyond(&self, partition: PartitionId, bytes: u64) -> Option<Offset> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
-        partition.frames.beyond(partition.frontiers.log_start(), bytes)
-    }
-
-    /// Why nothing can be appended any more.
-    pub fn fenced(&self) -> Option<Error> {
-        self.shared.acks.failed()
+        partition.frames.beyond(partition.frontiers.local_start(), bytes)
     }
 
     /// What recovery could not read.
@@ -334,7 +279,7 @@ impl<D: Driver> CoreLog<D> {
         if let Some(flusher) = flusher {
             flusher.await;
         }
-        let stuck = self.fenced().or_else(|| self.shared.state.borrow().starved.clone());
+        let stuck = self.shared.stuck();
         self.shared.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
         self.shared.store.close().await;
         stuck.map_or(Ok(()), Err)
@@ -342,8 +287,8 @@ impl<D: Driver> CoreLog<D> {
 }
 
 impl<D: Driver> Shared<D> {
-    /// The header of a batch that may be appended now.
-    pub fn admit(&self, batch: &Bytes) -> Result<BatchHeader> {
+    /// The header of a batch that may be appended now, with so much kept back.
+    pub fn admit(&self, batch: &Bytes, reserve: usize) -> Result<BatchHeader> {
         self.writable()?;
         let header = BatchHeader::parse(batch).map_err(|error| Error::invalid(error.to_string()))?;
         let (bytes, bytes_max) = (batch.len(), self.payload_bytes_max);
@@ -355,16 +300,15 @@ impl<D: Driver> Shared<D> {
             return Err(Error::invalid(format!("the batch has {bytes} bytes, the log takes at most {bytes_max}")));
         }
         let state = self.state.borrow();
-        if let Some(error) = &state.starved {
-            return Err(error.clone());
+        match state.room(frame_bytes(bytes), reserve) {
+            // What waits for a segment that is being made may wait in the log.
+            Room::Now | Room::WithNextSegment => Ok(header),
+            Room::Later => {
+                let backlog = state.backlog_bytes();
+                Err(Error::busy(format!("{backlog} bytes wait for the disk of this shard; send again a little later")))
+            }
+            Room::Full(error) => Err(error),
         }
-        let backlog = state.backlog_bytes();
-        if backlog + frame_bytes(bytes) > LOG_BACKLOG_BYTES_MAX {
-            return Err(Error::busy(format!(
-                "{backlog} bytes wait for the disk of this shard; send again a little later"
-            )));
-        }
-        Ok(header)
     }
 
     /// `Fenced`: nothing can be written any more.
@@ -383,16 +327,10 @@ impl<D: Driver> Shared<D> {
         self.state.borrow_mut().push(entry, payload);
         self.work.notify();
     }
-
-    /// Notes the start of a partition's log as it is.
-    pub fn note_log_start(&self, partition: PartitionId) {
-        let start = self.state.borrow().partitions.frontiers(partition).log_start();
-        self.note(Entry::note(Kind::LogStart, partition, start), Bytes::new());
-    }
 }
 
 impl State {
-    fn new(takeover: Takeover, commit: Commit, tail_bytes: usize) -> State {
+    pub fn new(takeover: Takeover, commit: Commit, tail_bytes: usize) -> State {
         let Takeover { partitions, notes, sequence } = takeover;
         State {
             partitions,
@@ -403,13 +341,16 @@ impl State {
             sequence,
             reserved_bytes: 0,
             flushed: VecDeque::new(),
-            starved: None,
+            spare_bytes: 0,
+            full: None,
+            segment_wanted: false,
             closing: false,
             reclaim_due: true,
         }
     }
 
-    fn backlog_bytes(&self) -> usize {
+    /// Bytes that have offsets and are not durable.
+    pub fn backlog_bytes(&self) -> usize {
         self.commit.backlog_bytes() + self.reserved_bytes
     }
 
@@ -434,10 +375,4 @@ impl State {
         self.commit.push(Pending { sequence: self.sequence, entry, payload });
         self.sequence += 1;
     }
-}
-
-/// The largest batch that fits in a segment.
-fn payload_bytes_max(segment_bytes: u64) -> usize {
-    let room = usize::try_from(segment_bytes - DATA_START).unwrap_or(usize::MAX);
-    (room - HEAD_BYTES).min(BATCH_BYTES_MAX)
 }

@@ -40,7 +40,7 @@ impl Partition {
     /// A committed batch, already appended.
     fn list(&mut self, entry: &Entry, position: Position, payload_bytes: u32) {
         let (base, last, max_timestamp) = (entry.base, entry.last(), entry.max_timestamp);
-        if last < self.frontiers.log_start() {
+        if last < self.frontiers.local_start() {
             return;
         }
         self.frames.push(FrameAt { base, last, position, payload_bytes, max_timestamp });
@@ -54,6 +54,13 @@ impl Partition {
 
     pub fn trim(&mut self, start: Offset) {
         self.frontiers.trimmed(start);
+        self.frames.drop_below(start);
+        self.lost.retain(|lost| lost.end > start);
+    }
+
+    /// Drops the frames of records below `start`, which the archive keeps.
+    pub fn drop_locally(&mut self, start: Offset) {
+        self.frontiers.dropped_locally(start);
         self.frames.drop_below(start);
         self.lost.retain(|lost| lost.end > start);
     }
@@ -162,7 +169,9 @@ impl Partitions {
             let end = slot.before.max(partition.frontiers.high_watermark());
             partition.frontiers.cut(end);
             partition.placed = end;
-            partition.lost.retain(|lost| lost.start < end);
+            let start = partition.frontiers.local_start();
+            partition.lost.iter_mut().for_each(|lost| lost.end = lost.end.min(end));
+            partition.lost.retain(|lost| lost.start.max(start) < lost.end);
         }
     }
 
@@ -202,16 +211,20 @@ impl Partitions {
         Ok(end)
     }
 
-    /// A LogStart note was found in the log.
-    pub fn found_start(&mut self, sequence: u64, entry: &Entry, at: Position) {
+    /// A LogStart note was found in the log: frames below its base are dead, consumers may read from `start` on.
+    pub fn found_start(&mut self, sequence: u64, entry: &Entry, start: Offset, at: Position) {
         let partition = self.map.entry(entry.partition).or_insert_with(|| Partition::new(sequence));
         if entry.base > partition.frontiers.log_end() {
             partition.frontiers.appended(entry.base);
             partition.placed = entry.base;
         }
-        if entry.base > partition.frontiers.log_start() {
-            partition.committed(entry.base);
-            partition.trim(entry.base);
+        partition.committed(entry.base);
+        let start = start.min(entry.base);
+        if start > partition.frontiers.log_start() {
+            partition.trim(start);
+        }
+        if entry.base > partition.frontiers.local_start() {
+            partition.drop_locally(entry.base);
         }
         partition.start_note = Some(at);
     }

@@ -93,7 +93,7 @@ fn live(segments: &[Segment], partitions: &Partitions, notes: &Notes) -> Vec<boo
     }
     for (_, partition) in partitions.iter() {
         let near = |first: Position, last: Position| of(last) <= of(first) + 1;
-        partition.frames.positions(partition.frontiers.log_start(), near, |at| {
+        partition.frames.positions(partition.frontiers.local_start(), near, |at| {
             if let Some(live) = live.get_mut(of(at)) {
                 *live = true;
             }

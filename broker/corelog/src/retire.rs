@@ -13,6 +13,7 @@ impl<D: Driver> Shared<D> {
     /// Nothing more becomes durable: tells all who wait.
     pub fn fail(&self, error: Error) {
         self.acks.fail(error.clone());
+        self.relief.notify();
         let waiting = std::mem::take(&mut self.state.borrow_mut().flushed);
         waiting.into_iter().for_each(|(_, flushed)| flushed(Err(error.clone())));
     }
@@ -22,6 +23,7 @@ impl<D: Driver> Shared<D> {
         let Some(last) = retired.last() else { return };
         let advanced = self.state.borrow_mut().retire(retired);
         self.acks.advance(last.sequence + 1);
+        self.relief.notify();
         loop {
             let mut state = self.state.borrow_mut();
             let Some((_, flushed)) = state.flushed.pop_front_if(|(sequence, _)| *sequence <= last.sequence) else {

@@ -39,7 +39,7 @@ fn add(partitions: &mut Partitions, p: PartitionId, in_segments: &[u64]) {
 
 fn trim(partitions: &mut Partitions, p: PartitionId, start: i64, note: u64) {
     let entry = Entry::note(Kind::LogStart, p, Offset(start));
-    partitions.found_start(0, &entry, Position(note * SEGMENT + 50_000));
+    partitions.found_start(0, &entry, entry.base, Position(note * SEGMENT + 50_000));
 }
 
 fn ends(segment: u64) -> Notes {

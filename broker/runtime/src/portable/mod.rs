@@ -14,6 +14,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 
+use bytes::Bytes;
+
 use crate::clock;
 use crate::common::Common;
 use crate::driver::{DirEntry, Driver, Instant};
@@ -93,6 +95,14 @@ impl Driver for Portable {
         self.common.replace(path, bytes)
     }
 
+    fn append_file(&self, path: &Path, bytes: Bytes) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        self.common.append(path, bytes)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        self.common.rename(from, to)
+    }
+
     fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
         self.common.remove(path)
     }
@@ -111,6 +121,6 @@ impl Driver for Portable {
 
     fn shutdown(&self, by: Instant) -> impl Future<Output = usize> + 'static + use<> {
         let common = self.common.clone();
-        async move { common.registry.end_all(by, tokio::task::yield_now).await }
+        async move { common.registry.end_all(by, clock::now, tokio::task::yield_now).await }
     }
 }

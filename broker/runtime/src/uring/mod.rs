@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use glommio::GlommioError;
 
 use crate::clock;
@@ -107,6 +108,14 @@ impl Driver for Uring {
         self.common.replace(path, bytes)
     }
 
+    fn append_file(&self, path: &Path, bytes: Bytes) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        self.common.append(path, bytes)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        self.common.rename(from, to)
+    }
+
     fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
         self.common.remove(path)
     }
@@ -125,6 +134,6 @@ impl Driver for Uring {
 
     fn shutdown(&self, by: Instant) -> impl Future<Output = usize> + 'static + use<> {
         let common = self.common.clone();
-        async move { common.registry.end_all(by, run::pause).await }
+        async move { common.registry.end_all(by, clock::now, run::pause).await }
     }
 }
