@@ -12,6 +12,7 @@ use model::{Error, Frontiers, LogGroup, LogIndex, Offset, PartitionId, Position,
 use runtime::Driver;
 use wire::batch::BatchHeader;
 
+use crate::checkpoint::{Marks, Owner};
 use crate::commit::{Commit, Retired};
 use crate::durable::{Acks, Durable};
 use crate::frame::{Entry, GroupEnd, Kind, frame_bytes};
@@ -32,6 +33,8 @@ pub struct LogConfig {
     pub segment_bytes: u64,
     /// Recent group commits that stay in memory.
     pub tail_cache_bytes: usize,
+    /// The log has grown by this much when a checkpoint is written.
+    pub checkpoint_bytes: u64,
 }
 
 /// The log of one shard. Clones are handles on the same log.
@@ -78,6 +81,8 @@ pub(crate) struct Shared<D: Driver> {
     pub group: LogGroup,
     pub payload_bytes_max: usize,
     pub damage: Vec<Damage>,
+    pub owner: Option<Rc<dyn Owner>>,
+    pub marks: RefCell<Marks>,
     pub on_advance: RefCell<Vec<OnAdvance>>,
 }
 
@@ -92,6 +97,8 @@ pub(crate) struct State {
     /// Why no segment could be made, while one is needed.
     pub starved: Option<Error>,
     pub closing: bool,
+    /// The last frame is Closed, and durable.
+    pub closed: bool,
     /// Notes are durable that may have left old segments without a live batch.
     pub reclaim_due: bool,
 }
@@ -265,6 +272,11 @@ impl<D: Driver> CoreLog<D> {
             flusher.await;
         }
         let stuck = self.fenced().or_else(|| self.shared.state.borrow().starved.clone());
+        if stuck.is_none()
+            && let Err(error) = self.shared.checkpoint(true).await
+        {
+            tracing::warn!(%error, "the next start reads the log from an older checkpoint");
+        }
         self.shared.acks.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
         self.shared.store.close().await;
         stuck.map_or(Ok(()), Err)
@@ -329,8 +341,8 @@ impl<D: Driver> Shared<D> {
 impl State {
     pub fn new(partitions: Partitions, commit: Commit, notes: Notes, tail_bytes: usize) -> State {
         let (tail, stats) = (Tail::new(tail_bytes), LogStats::default());
-        let (starved, closing, reclaim_due) = (None, false, true);
-        State { partitions, commit, tail, notes, stats, sequence: 0, starved, closing, reclaim_due }
+        let (starved, closing, closed, reclaim_due) = (None, false, false, true);
+        State { partitions, commit, tail, notes, stats, sequence: 0, starved, closing, closed, reclaim_due }
     }
 
     /// The index of the group's next entry, which is now its last.
@@ -371,7 +383,7 @@ impl State {
                     self.notes.durable(entry, *position);
                     self.reclaim_due = true;
                 }
-                Kind::Closed => {}
+                Kind::Closed => self.closed = true,
             }
         }
         advanced

@@ -151,10 +151,11 @@ impl Fake {
         files
     }
 
-    /// Damages a bit of the n-th file.
+    /// Damages a bit of the n-th segment.
     pub fn flip(&self, n: usize, at: usize) {
         let mut files = self.0.files.borrow_mut();
-        files.values_mut().nth(n).expect("there is such a file")[at] ^= 0x10;
+        let mut logs = files.iter_mut().filter(|(path, _)| path.extension().is_some_and(|end| end == "log"));
+        logs.nth(n).expect("there is such a file").1[at] ^= 0x10;
     }
 
     /// Runs the shard until `main` has ended; panics if it never will.
@@ -216,7 +217,7 @@ impl Fake {
                 let done = write.act.perform(&mut self.0.files.borrow_mut());
                 done.map(|()| match write.act {
                     Act::Write { buffer, .. } => buffer,
-                    Act::Append { .. } | Act::Rename { .. } => IoBuf::zeroed(0),
+                    Act::Append { .. } | Act::Rename { .. } => IoBuf::zeroed(4096),
                 })
             }
         };
