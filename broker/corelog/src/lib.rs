@@ -21,8 +21,10 @@ mod partitions;
 mod read;
 mod reclaim;
 mod recovery;
+mod room;
 mod scan;
 mod segment;
+mod starts;
 mod store;
 mod tail;
 
@@ -33,3 +35,4 @@ pub use checkpoint::Owner;
 pub use durable::Durable;
 pub use log::{Appended, CoreLog, LogConfig, LogStats};
 pub use recovery::Damage;
+pub use room::LogHealth;

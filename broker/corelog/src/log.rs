@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use model::limits::LOG_BACKLOG_BYTES_MAX;
 use model::{Error, Frontiers, LogGroup, LogIndex, Offset, PartitionId, Position, Result, ShardId, Term, Timestamp};
 use runtime::Driver;
 use wire::batch::BatchHeader;
@@ -20,6 +19,7 @@ use crate::group::Pending;
 use crate::notes::Notes;
 use crate::partitions::Partitions;
 use crate::recovery::Damage;
+use crate::room::Room;
 use crate::store::Store;
 use crate::tail::Tail;
 
@@ -78,6 +78,10 @@ pub(crate) struct Shared<D: Driver> {
     pub acks: Acks,
     pub state: RefCell<State>,
     pub work: Work,
+    /// Wakes who waits for room.
+    pub relief: Work,
+    /// What is kept back for the node's own state.
+    pub reserve_bytes: usize,
     pub group: LogGroup,
     pub payload_bytes_max: usize,
     pub damage: Vec<Damage>,
@@ -94,8 +98,12 @@ pub(crate) struct State {
     pub stats: LogStats,
     /// The sequence of the next frame.
     pub sequence: u64,
-    /// Why no segment could be made, while one is needed.
-    pub starved: Option<Error>,
+    /// Room in segments made ahead.
+    pub spare_bytes: u64,
+    /// Why the last attempt to make a segment failed.
+    pub full: Option<Error>,
+    /// An append waits for a further segment.
+    pub segment_wanted: bool,
     pub closing: bool,
     /// The last frame is Closed, and durable.
     pub closed: bool,
@@ -103,7 +111,7 @@ pub(crate) struct State {
     pub reclaim_due: bool,
 }
 
-/// Wakes the flush loop.
+/// Wakes one task that waits for something to do.
 #[derive(Default)]
 pub(crate) struct Work {
     there: Cell<bool>,
@@ -146,10 +154,19 @@ impl<D: Driver> CoreLog<D> {
 
     /// Takes one checked batch, whose records get the next offsets of the partition; it joins the next group commit.
     ///
-    /// `Busy`: too much waits for the disk, or the disk is full; `Fenced`: a write has failed, or the log is closed;
-    /// `Invalid`: no batch, or too large; `Conflict`: the term is over.
+    /// `Busy`: too much waits for the disk, see [`CoreLog::room`]; `Storage`: the disk is full; `Fenced`: a write has
+    /// failed, or the log is closed; `Invalid`: no batch, or too large; `Conflict`: the term is over.
     pub fn append(&self, partition: PartitionId, batch: Bytes, term: Term) -> Result<Appended> {
-        let header = self.shared.admit(&batch)?;
+        self.append_beside(partition, batch, term, self.shared.reserve_bytes)
+    }
+
+    /// As [`CoreLog::append`], for what the node itself has to write down: it may take half of what is kept back.
+    pub fn append_own(&self, partition: PartitionId, batch: Bytes, term: Term) -> Result<Appended> {
+        self.append_beside(partition, batch, term, self.shared.reserve_bytes / 2)
+    }
+
+    fn append_beside(&self, partition: PartitionId, batch: Bytes, term: Term, reserve: usize) -> Result<Appended> {
+        let header = self.shared.admit(&batch, reserve)?;
         let mut state = self.shared.state.borrow_mut();
         let (group, sequence) = (self.shared.group, state.sequence);
         let index = state.next_entry(group, term)?;
@@ -172,7 +189,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn max_timestamp(&self, partition: PartitionId) -> Option<(Offset, Timestamp)> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
-        partition.frames.newest(partition.frontiers.log_start()).map(|frame| (frame.last, frame.max_timestamp))
+        partition.frames.newest(partition.frontiers.local_start()).map(|frame| (frame.last, frame.max_timestamp))
     }
 
     /// `f` is called after each group commit, once per partition whose high watermark it moved.
@@ -187,20 +204,6 @@ impl<D: Driver> CoreLog<D> {
         }
     }
 
-    /// Records below `start`, at most the high watermark, are dead at once, durably so after [`CoreLog::flushed`].
-    pub fn set_log_start(&self, partition: PartitionId, start: Offset) {
-        {
-            let mut state = self.shared.state.borrow_mut();
-            let Some(partition) = state.partitions.get_mut(partition) else { return };
-            let start = start.min(partition.frontiers.last_stable());
-            if start <= partition.frontiers.log_start() {
-                return;
-            }
-            partition.trim(start);
-        }
-        self.shared.note_log_start(partition);
-    }
-
     /// How far the lake has come; kept in memory only, since the table's own summary is the truth. Values outside
     /// `log_start..=last_stable` are taken as the nearest of these.
     pub fn set_lake(&self, partition: PartitionId, committed: Offset, projected: Offset) {
@@ -211,14 +214,23 @@ impl<D: Driver> CoreLog<D> {
         }
     }
 
+    /// How far the archive has come; kept in memory only, since the archive's own manifest is the truth. Values
+    /// outside `log_start..=high_watermark` are taken as the nearest of these.
+    pub fn set_archived(&self, partition: PartitionId, end: Offset) {
+        if let Some(partition) = self.shared.state.borrow_mut().partitions.get_mut(partition) {
+            let (least, most) = (partition.frontiers.log_start(), partition.frontiers.high_watermark());
+            partition.frontiers.archive(end.clamp(least, most));
+        }
+    }
+
     /// Bytes of the partition's durable batches, as sent.
     pub fn bytes_of(&self, partition: PartitionId) -> u64 {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition);
-        partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.log_start()))
+        partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.local_start()))
     }
 
-    /// Bytes that are appended and not durable; at [`LOG_BACKLOG_BYTES_MAX`] appends are refused.
+    /// Bytes that are appended and not durable.
     pub fn backlog_bytes(&self) -> usize {
         self.shared.state.borrow().commit.backlog_bytes()
     }
@@ -227,7 +239,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn older(&self, partition: PartitionId, at: Timestamp) -> Option<Offset> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
-        partition.frames.older(partition.frontiers.log_start(), at)
+        partition.frames.older(partition.frontiers.local_start(), at)
     }
 
     /// The offset behind the durable batches at the front without which the partition still has `bytes`; `None` if
@@ -235,12 +247,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn beyond(&self, partition: PartitionId, bytes: u64) -> Option<Offset> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
-        partition.frames.beyond(partition.frontiers.log_start(), bytes)
-    }
-
-    /// Why nothing can be appended any more.
-    pub fn fenced(&self) -> Option<Error> {
-        self.shared.acks.failed()
+        partition.frames.beyond(partition.frontiers.local_start(), bytes)
     }
 
     /// What recovery could not read.
@@ -271,21 +278,21 @@ impl<D: Driver> CoreLog<D> {
         if let Some(flusher) = flusher {
             flusher.await;
         }
-        let stuck = self.fenced().or_else(|| self.shared.state.borrow().starved.clone());
+        let stuck = self.shared.stuck();
         if stuck.is_none()
             && let Err(error) = self.shared.checkpoint(true).await
         {
             tracing::warn!(%error, "the next start reads the log from an older checkpoint");
         }
-        self.shared.acks.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
+        self.shared.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
         self.shared.store.close().await;
         stuck.map_or(Ok(()), Err)
     }
 }
 
 impl<D: Driver> Shared<D> {
-    /// The header of a batch that may be appended now.
-    fn admit(&self, batch: &Bytes) -> Result<BatchHeader> {
+    /// The header of a batch that may be appended now, with so much kept back.
+    fn admit(&self, batch: &Bytes, reserve: usize) -> Result<BatchHeader> {
         if let Some(error) = self.acks.failed() {
             return Err(error);
         }
@@ -302,16 +309,15 @@ impl<D: Driver> Shared<D> {
         if state.closing {
             return Err(Error::fenced("the log is closing, because the node stops; ask another one, or later"));
         }
-        if let Some(error) = &state.starved {
-            return Err(error.clone());
+        match state.room(frame_bytes(bytes), reserve) {
+            // What waits for a segment that is being made may wait in the log.
+            Room::Now | Room::WithNextSegment => Ok(header),
+            Room::Later => {
+                let backlog = state.commit.backlog_bytes();
+                Err(Error::busy(format!("{backlog} bytes wait for the disk of this shard; send again a little later")))
+            }
+            Room::Full(error) => Err(error),
         }
-        let backlog = state.commit.backlog_bytes();
-        if backlog + frame_bytes(bytes) > LOG_BACKLOG_BYTES_MAX {
-            return Err(Error::busy(format!(
-                "{backlog} bytes wait for the disk of this shard; send again a little later"
-            )));
-        }
-        Ok(header)
     }
 
     /// A note joins the next group commit, whatever waits. In a log that is fenced it never becomes durable.
@@ -320,17 +326,12 @@ impl<D: Driver> Shared<D> {
         self.work.notify();
     }
 
-    /// Notes the start of a partition's log as it is.
-    pub fn note_log_start(&self, partition: PartitionId) {
-        let start = self.state.borrow().partitions.frontiers(partition).log_start();
-        self.note(Entry::note(Kind::LogStart, partition, start), Bytes::new());
-    }
-
     /// Frames are durable, in order: moves high watermarks, then acknowledges, then tells who listens.
     pub fn retire(&self, retired: &[Retired]) {
         let Some(last) = retired.last() else { return };
         let advanced = self.state.borrow_mut().retire(retired);
         self.acks.advance(last.sequence + 1);
+        self.relief.notify();
         let listeners = self.on_advance.borrow().clone();
         for (partition, high_watermark) in advanced {
             listeners.iter().for_each(|listener| listener(partition, high_watermark));
@@ -341,8 +342,20 @@ impl<D: Driver> Shared<D> {
 impl State {
     pub fn new(partitions: Partitions, commit: Commit, notes: Notes, tail_bytes: usize) -> State {
         let (tail, stats) = (Tail::new(tail_bytes), LogStats::default());
-        let (starved, closing, closed, reclaim_due) = (None, false, false, true);
-        State { partitions, commit, tail, notes, stats, sequence: 0, starved, closing, closed, reclaim_due }
+        State {
+            partitions,
+            commit,
+            tail,
+            notes,
+            stats,
+            sequence: 0,
+            spare_bytes: 0,
+            full: None,
+            segment_wanted: false,
+            closing: false,
+            closed: false,
+            reclaim_due: true,
+        }
     }
 
     /// The index of the group's next entry, which is now its last.

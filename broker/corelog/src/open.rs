@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use model::limits::{BATCH_BYTES_MAX, IO_ALIGN};
+use model::limits::{BATCH_BYTES_MAX, IO_ALIGN, LOG_RESERVE_BYTES};
 use model::{Error, LogGroup, PartitionId, Position, Result};
 use runtime::{DirEntry, Driver};
 use wire::batch::BatchHeader;
@@ -13,7 +13,7 @@ use crate::checkpoint::{Base, Loaded, Marks, Name, Owner, Seeing, UNFINISHED, co
 use crate::commit::Commit;
 use crate::durable::Acks;
 use crate::flush;
-use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind};
+use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, parse_start};
 use crate::log::{CoreLog, LogConfig, Shared, State, Work};
 use crate::notes::Notes;
 use crate::partitions::Partitions;
@@ -41,7 +41,7 @@ impl<D: Driver> CoreLog<D> {
 
     /// Recovers the log of a folder, or begins one.
     ///
-    /// `Damaged`: a segment cannot be read; `Busy`: no room for a segment; `Invalid`: the settings are impossible, or a
+    /// `Damaged`: a segment cannot be read; `Storage`: no room for a segment; `Invalid`: the settings are impossible, or a
     /// newer version wrote the log.
     pub async fn open_for(driver: D, config: LogConfig, owner: Rc<dyn Owner>) -> Result<CoreLog<D>> {
         open(driver, config, &*owner, Some(owner.clone())).await
@@ -85,6 +85,8 @@ async fn open<D: Driver>(
         acks: Acks::default(),
         state: RefCell::new(State::new(partitions, commit, notes, tail_bytes)),
         work: Work::default(),
+        relief: Work::default(),
+        reserve_bytes: LOG_RESERVE_BYTES.min(usize::try_from(bytes / 8).unwrap_or(usize::MAX)),
         group,
         payload_bytes_max: payload_bytes_max(bytes),
         damage: recovered.damage,
@@ -126,7 +128,7 @@ async fn find<D: Driver>(driver: &D, config: &LogConfig, owner: &dyn Owner) -> R
         let marked = name.path(dir);
         name.clean = false;
         let renamed = driver.rename(&marked, &name.path(dir)).await;
-        renamed.map_err(|error| Error::busy(format!("{} cannot be renamed: {error}", marked.display())))?;
+        renamed.map_err(|error| Error::storage(format!("{} cannot be renamed: {error}", marked.display())))?;
     }
     marks.kept = names;
     Ok(Recovery { marks, clean, ..recovery })
@@ -134,7 +136,7 @@ async fn find<D: Driver>(driver: &D, config: &LogConfig, owner: &dyn Owner) -> R
 
 async fn remove<D: Driver>(driver: &D, path: &std::path::Path) -> Result<()> {
     let removed = driver.remove(path).await;
-    removed.map_err(|error| Error::busy(format!("{} cannot be removed: {error}", path.display())))
+    removed.map_err(|error| Error::storage(format!("{} cannot be removed: {error}", path.display())))
 }
 
 /// Recovers with the help of one checkpoint, or without any.
@@ -244,7 +246,10 @@ fn follow(
                 notes.found_note(head, payload);
             }
             Kind::LogStart if is_covered => {}
-            Kind::LogStart => partitions.recovered_start(&head.entry, at),
+            Kind::LogStart => {
+                let start = parse_start(payload, head.entry.base);
+                partitions.recovered_start(&head.entry, start, at);
+            }
             Kind::Opened | Kind::Groups | Kind::Gaps => notes.found_note(head, payload),
             Kind::Closed => {}
         },

@@ -26,7 +26,7 @@ mod watches;
 pub mod groups;
 mod group_host;
 
-pub use corelog::LogStats;
+pub use corelog::{LogHealth, LogStats};
 
 pub use cluster::{Cluster, Place, Topic};
 pub use node::{Fetched, NodeConfig, NodeHandle, OpenGate, ShardSeed, TopicGate, plan};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corelog::LogStats;
+use corelog::{LogHealth, LogStats};
 use model::{Frontiers, Offset, PartitionId, ShardId, Timestamp, TopicName};
 
 use crate::cluster::Topic;
@@ -51,6 +51,11 @@ pub enum ShardMessage {
         committed: Offset,
         projected: Offset,
     },
+    /// The archive has come this far.
+    Archived {
+        partition: PartitionId,
+        end: Offset,
+    },
     /// For shard 0, where the controller lives.
     Change {
         command: Box<Command>,
@@ -64,6 +69,10 @@ pub enum ShardMessage {
     /// What the shard's log has done so far.
     Stats {
         reply: Reply<LogStats>,
+    },
+    /// What keeps the shard's log from working as it should.
+    Health {
+        reply: Reply<LogHealth>,
     },
     /// A topic is deleted; its partitions of this shard are named.
     Forget {

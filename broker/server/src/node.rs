@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use corelog::LogStats;
+use corelog::{LogHealth, LogStats};
 use futures_util::FutureExt;
 use futures_util::future::Shared as SharedFuture;
 use model::limits::{MAILBOX_MESSAGES_MAX, WAIT_MS_MAX};
@@ -58,6 +58,8 @@ pub struct NodeConfig {
     pub tail_cache_bytes: usize,
     /// How often records are looked for that retention drops.
     pub retention_tick_ms: u64,
+    /// An archive copies all records to the object store: retention drops none before it has them.
+    pub archives: bool,
 }
 
 /// What all shards and handles of a node share. Nothing here is locked: snapshots and mailboxes only.
@@ -282,11 +284,28 @@ impl NodeHandle {
         Ok(self.node.send(place.shard, message).await?)
     }
 
+    /// The object store holds all records of a partition below `end`.
+    pub async fn archive_advanced(&self, topic: &str, partition: i32, end: Offset) -> Result<()> {
+        let cluster = self.cluster();
+        let missing = || Error::missing(format!("there is no topic '{topic}'"));
+        let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
+        Ok(self.node.send(place.shard, ShardMessage::Archived { partition: place.id, end }).await?)
+    }
+
     /// What the logs of all shards have done so far.
     pub async fn log_stats(&self) -> Result<Vec<(ShardId, LogStats)>> {
         let mut all = Vec::new();
         for shard in self.node.shards() {
             all.push((shard, self.node.ask(shard, |reply| ShardMessage::Stats { reply }).await?));
+        }
+        Ok(all)
+    }
+
+    /// What keeps the logs of the shards from working as they should.
+    pub async fn log_health(&self) -> Result<Vec<(ShardId, LogHealth)>> {
+        let mut all = Vec::new();
+        for shard in self.node.shards() {
+            all.push((shard, self.node.ask(shard, |reply| ShardMessage::Health { reply }).await?));
         }
         Ok(all)
     }

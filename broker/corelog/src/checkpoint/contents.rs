@@ -129,6 +129,3 @@ pub(crate) fn decode_notes(payload: &[u8]) -> Option<(Notes, Vec<Damage>)> {
 fn put(bytes: &mut Vec<u8>, number: u64) {
     bytes.extend_from_slice(&number.to_le_bytes());
 }
-
-#[cfg(test)]
-mod tests;

