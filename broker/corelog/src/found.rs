@@ -1,9 +1,12 @@
 //! What does the log take over from the frames that recovery finds?
 
-use model::{Error, LogGroup, LogIndex, Offset, PartitionId, Result};
+use std::collections::HashMap;
+
+use model::{Error, LogGroup, LogIndex, Offset, PartitionId, Position, Result};
 use wire::batch::BatchHeader;
 
-use crate::frame::{Entry, Head, Kind, parse_start};
+use crate::checkpoint::Owner;
+use crate::frame::{Entry, GroupEnd, Head, Kind, parse_start};
 use crate::notes::Notes;
 use crate::partitions::Partitions;
 use crate::raft::{EntryId, RaftGroup, Slot, Vote};
@@ -20,16 +23,33 @@ pub(crate) struct Takeover {
     pub notes: Notes,
     /// The sequence of the next frame: those that were found count as well.
     pub sequence: u64,
+    /// Partitions that a checkpoint knew up to here.
+    covered: HashMap<PartitionId, Position>,
 }
 
 impl Takeover {
-    /// The next frame of the log. `seen` gets the batches.
-    pub fn take(
-        &mut self,
-        found: &Found<'_>,
-        segments: &[Segment],
-        seen: &mut impl FnMut(PartitionId, &BatchHeader),
-    ) -> Result<()> {
+    /// Behind what a checkpoint says: `covered` are partitions of which it knows more than the frames before it.
+    pub fn behind(partitions: Partitions, notes: Notes, covered: HashMap<PartitionId, Position>) -> Result<Takeover> {
+        let mut takeover = Takeover { partitions, notes, sequence: 0, covered };
+        for (id, group) in &mut takeover.notes.groups {
+            for slot in group.slots_mut() {
+                slot.sequence = takeover.sequence;
+                takeover.sequence += 1;
+                let end = takeover.partitions.frontiers(slot.entry.partition).high_watermark();
+                let is_there = takeover.partitions.get(slot.entry.partition).is_some();
+                if slot.is_batch() && is_there && slot.entry.base >= end {
+                    slot.before = takeover.partitions.found(slot.sequence, &slot.entry, slot.lost)?;
+                }
+            }
+            let (last, at) = (group.last(), takeover.notes.ends.get(id).map_or(Position(0), |(_, at)| *at));
+            let end = GroupEnd { group: *id, term: last.term, index: last.index };
+            takeover.notes.ends.insert(*id, (end, at));
+        }
+        Ok(takeover)
+    }
+
+    /// The next frame of the log. The owner sees the batches.
+    pub fn take(&mut self, found: &Found<'_>, segments: &[Segment], owner: &dyn Owner) -> Result<()> {
         let (Found::Live(head, _) | Found::Lost(head)) = *found;
         self.notes.found(head, segments);
         match found {
@@ -40,7 +60,7 @@ impl Takeover {
                     let header = BatchHeader::parse(payload).map_err(|error| {
                         Error::damaged(format!("the log's frame at {} holds no batch: {error}", head.place.position))
                     })?;
-                    seen(head.entry.partition, &header);
+                    owner.seen(head.entry.partition, &header);
                 }
                 Ok(())
             }
@@ -70,10 +90,22 @@ impl Takeover {
         let (sequence, payload_bytes) = (self.next_sequence(), head.payload_bytes);
         let id = EntryId { term: entry.term, index: entry.index };
         let group = self.notes.groups.entry(entry.group).or_default();
-        make_fit(group, &mut self.partitions, id)?;
+        // A checkpoint may be ahead of the frames behind it.
+        let is_purged = group.is_purged(entry.index);
+        if !is_purged {
+            make_fit(group, &mut self.partitions, id)?;
+        }
         let mut before = Offset::ZERO;
-        if entry.kind == Kind::Batch {
+        let is_covered = covers(&self.covered, entry.partition, at);
+        let is_listed = is_covered && entry.base < self.partitions.frontiers(entry.partition).high_watermark();
+        if entry.kind == Kind::Batch && !is_listed {
             before = self.partitions.found(sequence, &entry, lost)?;
+        }
+        if is_purged {
+            if entry.kind == Kind::Batch && !is_listed {
+                self.partitions.list(sequence, &entry, (!lost).then_some(at), payload_bytes);
+            }
+            return Ok(());
         }
         group.append(Slot { entry, sequence, before, at: Some(at), payload_bytes, payload: None, lost });
         self.notes.end_at(entry.group, id, at);
@@ -83,7 +115,9 @@ impl Takeover {
     fn note(&mut self, head: &Head, payload: &[u8]) -> Result<()> {
         let (entry, at) = (&head.entry, head.place.position);
         let sequence = self.next_sequence();
+        let is_covered = covers(&self.covered, entry.partition, at);
         match entry.kind {
+            Kind::Forgotten | Kind::LogStart if is_covered => {}
             Kind::Forgotten => drop(self.partitions.forget(entry.partition)),
             Kind::LogStart => {
                 let start = parse_start(payload, entry.base);
@@ -122,9 +156,12 @@ impl Takeover {
         let Entry { group: id, term, index, .. } = head.entry;
         let group = self.notes.groups.entry(id).or_default();
         group.led = true;
-        cut(group, &mut self.partitions, EntryId { term, index })?;
+        let kept = EntryId { term, index };
+        // A checkpoint may be ahead of the frames behind it.
+        let kept = if group.is_purged(index) { group.purged } else { kept };
+        cut(group, &mut self.partitions, kept)?;
         self.notes.cuts.push(head.place.position);
-        self.notes.end_at(id, EntryId { term, index }, head.place.position);
+        self.notes.end_at(id, kept, head.place.position);
         Ok(())
     }
 
@@ -132,6 +169,11 @@ impl Takeover {
         self.sequence += 1;
         self.sequence - 1
     }
+}
+
+/// True if a checkpoint knew the partition further than this place.
+fn covers(covered: &HashMap<PartitionId, Position>, partition: PartitionId, at: Position) -> bool {
+    covered.get(&partition).is_some_and(|covered| at < *covered)
 }
 
 /// Makes `id` the next entry of the group. Entries may be missing before it: they were purged, or cut off further on,

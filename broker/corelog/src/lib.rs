@@ -5,9 +5,11 @@
 //!
 //! [`Driver`]: runtime::Driver
 
+mod checkpoint;
 mod commit;
 mod durable;
 mod entries;
+mod fields;
 mod flush;
 mod found;
 mod frame;
@@ -33,6 +35,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::Owner;
 pub use durable::{Acks, Durable};
 pub use entries::Flushed;
 pub use log::{Appended, CoreLog, LogConfig, LogStats};

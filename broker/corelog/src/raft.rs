@@ -174,6 +174,27 @@ impl RaftGroup {
         self.slots.iter()
     }
 
+    pub fn slots_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut()
+    }
+
+    /// True if the entry is gone as one, for sure.
+    pub fn is_purged(&self, index: LogIndex) -> bool {
+        !self.assumed && index.0 > 0 && index <= self.purged.index
+    }
+
+    /// A group as a checkpoint has it: led, with entries that are durable.
+    pub fn restore(&mut self, purged: EntryId, listed: LogIndex, slots: Vec<Slot>) {
+        (self.led, self.purged) = (true, purged);
+        self.slots = slots.into();
+        let listed = listed.max(purged.index).min(self.last().index);
+        (self.listed, self.committed) = (listed, listed);
+    }
+
+    pub fn listed(&self) -> LogIndex {
+        self.listed
+    }
+
     /// The entries with indexes `from..to`, as far as there are some.
     pub fn range(&self, from: LogIndex, to: LogIndex) -> impl Iterator<Item = &Slot> {
         self.slots.range(self.place_of(from)..self.place_of(to).max(self.place_of(from)))

@@ -69,7 +69,7 @@ impl State {
                     self.partitions.start_noted(*sequence, entry, *position);
                     self.reclaim_due = true;
                 }
-                Kind::Closed => {}
+                Kind::Closed => self.closed = true,
                 _ => {
                     self.notes.durable(entry, *position);
                     self.reclaim_due = true;
