@@ -62,7 +62,7 @@ impl<D: Driver> Shard<D> {
         let is_cached = by != Writer::Node && self.node.config.is_cached(&topic.settings);
         let claim = Claim::of(&header);
         if let Some(claim) = claim
-            && let Verdict::Duplicate(base) = self.producers.borrow().check(place.id, claim)?
+            && let Verdict::Duplicate(base) = self.producers().check(place.id, claim)?
         {
             let wait = Wait::Mark(place.id, base.plus(i64::from(header.record_count)));
             let placed = Placed { stored: self.stored(place.id, base, Timestamp::NONE), wait };
@@ -73,7 +73,7 @@ impl<D: Driver> Shard<D> {
             && let Err(refused) = self.check_records(&topic, &batch)
         {
             if let Some(claim) = claim {
-                self.producers.borrow_mut().refused(place.id, claim, now.0);
+                self.producers().refused(place.id, claim, now.0);
             }
             return Err(refused);
         }
@@ -95,7 +95,7 @@ impl<D: Driver> Shard<D> {
             _ => Fault::from(error),
         })?;
         if let Some(claim) = claim {
-            self.producers.borrow_mut().appended(place.id, claim, appended.base, now.0);
+            self.producers().appended(place.id, claim, appended.base, now.0);
         }
         let wait = Wait::Frame(appended.durable);
         Ok(Placed { stored: self.stored(place.id, appended.base, append_time), wait }.at_once(is_cached))
