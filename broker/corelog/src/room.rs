@@ -77,6 +77,11 @@ impl<D: Driver> CoreLog<D> {
         self.shared.acks.failed()
     }
 
+    /// True while no further segment can be made.
+    pub fn is_full(&self) -> bool {
+        self.shared.state.borrow().full.is_some()
+    }
+
     pub fn health(&self) -> LogHealth {
         let state = self.shared.state.borrow();
         let lost_ranges = state.partitions.iter().map(|(_, partition)| partition.lost.len()).sum();
