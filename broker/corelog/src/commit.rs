@@ -61,6 +61,8 @@ pub(crate) struct Commit {
     /// Where the first group of this process lies.
     session: Option<Position>,
     durable: Position,
+    /// The end of the last group that is durable as a whole, and its last frame.
+    complete: Option<(Position, Position)>,
     /// In the order of the log; the first is the oldest that has not ended.
     writes: VecDeque<Write>,
     first_write: WriteId,
@@ -80,10 +82,16 @@ impl Commit {
             placed: 0,
             session: None,
             durable: next,
+            complete: None,
             writes: VecDeque::new(),
             first_write: WriteId(0),
             in_flight_bytes: 0,
         }
+    }
+
+    /// The last entry of a log group that stands in the log.
+    pub fn stands(&mut self, group: LogGroup, last: LogIndex) {
+        self.groups.insert(group, last);
     }
 
     /// Frames and padding that are not durable yet.
@@ -119,6 +127,13 @@ impl Commit {
         self.durable
     }
 
+    /// The end of the groups that are durable as a whole, the last frame there, and its session; `None` before the
+    /// first one of this process is.
+    pub fn complete(&self) -> Option<(Position, Position, Position)> {
+        let (end, last) = self.complete?;
+        Some((end, last, self.session?))
+    }
+
     /// The last frame that was put in a group, or stood in the log before.
     pub fn last(&self) -> Position {
         self.previous
@@ -132,10 +147,18 @@ impl Commit {
     /// Joins one of the next groups. Entries of a log group come without gaps.
     pub fn push(&mut self, pending: Pending) {
         let entry = &pending.entry;
-        if entry.kind == Kind::Batch {
-            let last = self.groups.insert(entry.group, entry.index);
-            let follows = last.is_none_or(|last| entry.index.0 == last.0 + 1);
-            assert!(follows, "log group {} would have a gap: {last:?}, then {}", entry.group, entry.index);
+        match entry.kind {
+            kind if kind.is_entry() => {
+                let last = self.groups.insert(entry.group, entry.index);
+                let follows = last.is_none_or(|last| entry.index.0 == last.0 + 1);
+                assert!(follows, "log group {} would have a gap: {last:?}, then {}", entry.group, entry.index);
+            }
+            Kind::Truncated => drop(self.groups.insert(entry.group, entry.index)),
+            Kind::Purged => {
+                let last = self.groups.entry(entry.group).or_insert(entry.index);
+                *last = (*last).max(entry.index);
+            }
+            _ => {}
         }
         self.waiting_bytes += frame_bytes(pending.payload.len());
         self.waiting.push_back(pending);
@@ -207,6 +230,9 @@ impl Commit {
             self.first_write.0 += 1;
             self.in_flight_bytes -= write.bytes;
             self.durable = write.end;
+            if let Some(last) = write.frames.last() {
+                self.complete = Some((write.end, last.position));
+            }
             retired.extend(write.frames);
         }
         retired

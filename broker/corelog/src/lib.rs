@@ -5,9 +5,13 @@
 //!
 //! [`Driver`]: runtime::Driver
 
+mod checkpoint;
 mod commit;
 mod durable;
+mod entries;
+mod fields;
 mod flush;
+mod found;
 mod frame;
 mod gaps;
 mod group;
@@ -16,9 +20,11 @@ mod log;
 mod notes;
 mod open;
 mod partitions;
+mod raft;
 mod read;
 mod reclaim;
 mod recovery;
+mod retire;
 mod room;
 mod scan;
 mod segment;
@@ -29,7 +35,10 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
-pub use durable::Durable;
+pub use checkpoint::Owner;
+pub use durable::{Acks, Durable};
+pub use entries::Flushed;
 pub use log::{Appended, CoreLog, LogConfig, LogStats};
+pub use raft::{Content, EntryId, GroupEntry, GroupFacts, Spot, Vote};
 pub use recovery::Damage;
 pub use room::LogHealth;

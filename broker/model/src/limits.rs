@@ -51,12 +51,20 @@ pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// What is kept back of the backlog, and of the last segment on a full disk, for the node's own state: deletions and
 /// notes must get in when nothing else does. At most an eighth of a segment.
 pub const LOG_RESERVE_BYTES: usize = 4 * 1024 * 1024;
+/// How long a batch waits for the disk to catch up before it is refused: less than clients wait for an answer.
+pub const APPEND_WAIT_MS_MAX: u64 = 20_000;
 /// How long a producer is asked to pause when that much waits.
 pub const THROTTLE_MS_MAX: u32 = 1_000;
 /// Files of old segments that a shard keeps open for reading.
 pub const SEGMENTS_OPEN_MAX: usize = 64;
 /// How often a shard looks for records that retention drops; `log.retention.check.interval.ms` in Kafka is longer.
 pub const RETENTION_TICK_MS: u64 = 30_000;
+/// A log has grown by this much when its next checkpoint is written: about as much is read at a start.
+pub const CHECKPOINT_EVERY_BYTES: u64 = 64 * 1024 * 1024;
+/// Checkpoints of a log that are kept: the second is for the case that the first is damaged.
+pub const CHECKPOINTS_KEPT: usize = 2;
+/// What of a checkpoint is put together at a time, before others get their turn.
+pub const CHECKPOINT_SLICE_BYTES: usize = 64 * 1024;
 /// Recent frames kept in memory per shard.
 pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
 

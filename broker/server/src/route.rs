@@ -13,69 +13,58 @@ use crate::message::{
 use crate::partition::Placed;
 use crate::shard::Shard;
 
-/// A batch on its way: appended here, or by the owner with this place in the list of those asked.
+/// Appends that are on their way on one shard, with their places in the request.
 enum Part {
-    Here(Result<Placed, Refused>),
-    There(usize),
-}
-
-/// What another shard says about its batches, in order.
-enum Remote {
-    Asked(flume::Receiver<Vec<Appended>>),
-    Told(std::vec::IntoIter<Appended>),
-}
-
-impl Remote {
-    async fn next(&mut self) -> Appended {
-        if let Remote::Asked(receiver) = self {
-            *self = Remote::Told(receiver.recv_async().await.unwrap_or_default().into_iter());
-        }
-        match self {
-            Remote::Told(appended) => appended.next().unwrap_or_else(|| Err(Fault::stopping().into())),
-            Remote::Asked(_) => unreachable!("just answered"),
-        }
-    }
+    Here(Vec<usize>, Vec<Result<Placed, Refused>>),
+    There(Vec<usize>, flume::Receiver<Vec<Appended>>),
 }
 
 impl<D: Driver> Shard<D> {
     /// Hands batches to their owners, in order; when this returns, none that is handed over later can overtake them.
+    /// Returns only when those for this shard have their places in the log: the connection is not read meanwhile.
     /// The future yields one answer per batch, once all are durable or refused.
     pub async fn submit(
         self: &Rc<Self>,
         appends: Vec<(ShardId, Append)>,
     ) -> impl Future<Output = Vec<Appended>> + use<D> {
-        let mut parts = Vec::with_capacity(appends.len());
-        let mut lists: Vec<(ShardId, Vec<Append>)> = Vec::new();
-        for (owner, append) in appends {
+        let count = appends.len();
+        let (mut parts, mut here) = (Vec::new(), None);
+        for (owner, list) in by_shard(appends) {
+            let (places, appends): (Vec<usize>, Vec<Append>) = list.into_iter().unzip();
             if owner == self.id {
-                parts.push(Part::Here(self.append(append)));
+                here = Some((places, self.take_up(appends)));
                 continue;
             }
-            let known = lists.iter().position(|(shard, _)| *shard == owner);
-            let list = known.unwrap_or_else(|| {
-                lists.push((owner, Vec::new()));
-                lists.len() - 1
-            });
-            lists[list].1.push(append);
-            parts.push(Part::There(list));
-        }
-        let mut remotes = Vec::with_capacity(lists.len());
-        for (owner, appends) in lists {
             let (reply, answers) = reply();
-            // An owner that is gone drops the letter and with it the reply: that is an answer, too.
-            let _ = self.node.send(owner, ShardMessage::Append { appends, reply }).await;
-            remotes.push(Remote::Asked(answers));
+            // An owner that is gone gives no answers; "stopping" then stays in their places.
+            if self.node.send(owner, ShardMessage::Append { appends, reply }).await.is_ok() {
+                parts.push(Part::There(places, answers));
+            }
+        }
+        if let Some((places, turn)) = here {
+            parts.push(Part::Here(places, turn.taken().await));
         }
         let shard = self.clone();
         async move {
-            let mut answers = Vec::with_capacity(parts.len());
+            let mut answers: Vec<Option<Appended>> = vec![None; count];
             for part in parts {
-                answers.push(match part {
-                    Part::Here(placed) => shard.finish_one(placed).await,
-                    Part::There(list) => remotes[list].next().await,
-                });
+                match part {
+                    Part::Here(places, list) => {
+                        for (index, answer) in places.into_iter().zip(shard.finish_all(list).await) {
+                            answers[index] = Some(answer);
+                        }
+                    }
+                    Part::There(places, receiver) => {
+                        let given = receiver.recv_async().await.unwrap_or_default();
+                        for (index, answer) in places.into_iter().zip(given) {
+                            answers[index] = Some(answer);
+                        }
+                    }
+                }
             }
-            answers
+            // A shard that is gone gave none.
+            let stopping = || Err(Fault::stopping().into());
+            answers.into_iter().map(|answer| answer.unwrap_or_else(stopping)).collect()
         }
     }
 

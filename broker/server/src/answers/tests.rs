@@ -5,7 +5,7 @@ use super::*;
 use crate::admission::Admissions;
 
 fn permit() -> Permit {
-    Admissions::new(1 << 20).admit(1).now_or_never().unwrap()
+    Admissions::new(1 << 20).admit(0, 1).now_or_never().unwrap()
 }
 
 fn ready(text: &'static str) -> Owed {
