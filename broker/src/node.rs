@@ -26,7 +26,7 @@ use objects::Objects;
 use query::Sql;
 use runtime::Io;
 use server::groups::GroupSettings;
-use server::{NodeConfig, NodeHandle};
+use server::{NoHistory, NodeConfig, NodeHandle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -203,5 +203,6 @@ fn node_config(
         tail_cache_bytes: TAIL_CACHE_BYTES / usize::from(settings.shards).max(1),
         retention_tick_ms: RETENTION_TICK_MS,
         archives: false,
+        history: Arc::new(NoHistory),
     }
 }

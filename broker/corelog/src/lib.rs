@@ -24,6 +24,7 @@ mod segment;
 mod starts;
 mod store;
 mod tail;
+mod times;
 
 #[cfg(test)]
 mod tests;
