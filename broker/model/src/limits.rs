@@ -48,6 +48,9 @@ pub const WRITES_IN_FLIGHT_MAX: usize = 4;
 pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
 /// Frames of one log that wait for the disk.
 pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// What is kept back of the backlog, and of the last segment on a full disk, for the node's own state: deletions and
+/// notes must get in when nothing else does. At most an eighth of a segment.
+pub const LOG_RESERVE_BYTES: usize = 4 * 1024 * 1024;
 /// How long a producer is asked to pause when that much waits.
 pub const THROTTLE_MS_MAX: u32 = 1_000;
 /// Files of old segments that a shard keeps open for reading.
@@ -74,6 +77,15 @@ pub const CONNECTIONS_PER_SHARD_MAX: usize = 10_000;
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 64;
 /// Bytes of requests of one shard that are read but not answered.
 pub const REQUEST_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
+
+/// An object that is written with one request; larger ones go to a bucket in parts.
+pub const PUT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Such a part; S3 wants at least 5 MiB.
+pub const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Parts of one object; S3 takes no more.
+pub const PARTS_MAX: usize = 10_000;
+/// Parts of one object on their way at the same time.
+pub const PARTS_IN_FLIGHT_MAX: usize = 4;
 
 /// A schema's text with all it refers to.
 pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;

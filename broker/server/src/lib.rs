@@ -28,7 +28,7 @@ mod watches;
 pub mod groups;
 mod group_host;
 
-pub use corelog::LogStats;
+pub use corelog::{LogHealth, LogStats};
 
 pub use cluster::{Cluster, Place, Topic};
 pub use history::{History, NoHistory, Origin, Telling};

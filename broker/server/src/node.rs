@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use corelog::LogStats;
+use corelog::{LogHealth, LogStats};
 use futures_util::FutureExt;
 use futures_util::future::Shared as SharedFuture;
-use model::limits::{MAILBOX_MESSAGES_MAX, WAIT_MS_MAX};
+use model::limits::{MAILBOX_MESSAGES_MAX, RETENTION_TICK_MS, SEGMENT_BYTES_DEFAULT, TAIL_CACHE_BYTES, WAIT_MS_MAX};
 use model::{Error, NodeId, Offset, Result, ShardId, TopicName, TopicSettings};
 use runtime::{MailReceiver, MailSender, mailbox};
 
@@ -19,7 +19,7 @@ use crate::cluster::{Cluster, Place, Topic};
 use crate::controller::{Changes, Command, ControllerError, NewTopic, Outcome};
 use crate::errors::Fault;
 use crate::groups::GroupSettings;
-use crate::history::History;
+use crate::history::{History, NoHistory};
 use crate::internal;
 use crate::layout;
 use crate::message::{Append, Reply, ShardMessage, Want, Writer, reply};
@@ -63,6 +63,30 @@ pub struct NodeConfig {
     pub archives: bool,
     /// Where records are read that the logs no longer hold.
     pub history: Arc<dyn History>,
+}
+
+impl NodeConfig {
+    /// A node of one shard without anything around it.
+    pub fn plain(data_dir: PathBuf, kafka: SocketAddr) -> NodeConfig {
+        NodeConfig {
+            data_dir,
+            shards: 1,
+            kafka,
+            advertised_host: kafka.ip().to_string(),
+            advertised_port: kafka.port(),
+            node: NodeId(1),
+            auto_create: false,
+            partitions_default: 1,
+            groups: GroupSettings::default(),
+            gate: Arc::new(OpenGate),
+            registry: Arc::default(),
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
+            tail_cache_bytes: TAIL_CACHE_BYTES,
+            retention_tick_ms: RETENTION_TICK_MS,
+            archives: false,
+            history: Arc::new(NoHistory),
+        }
+    }
 }
 
 /// What all shards and handles of a node share. Nothing here is locked: snapshots and mailboxes only.
@@ -310,6 +334,15 @@ impl NodeHandle {
         let mut all = Vec::new();
         for shard in self.node.shards() {
             all.push((shard, self.node.ask(shard, |reply| ShardMessage::Stats { reply }).await?));
+        }
+        Ok(all)
+    }
+
+    /// What keeps the logs of the shards from working as they should.
+    pub async fn log_health(&self) -> Result<Vec<(ShardId, LogHealth)>> {
+        let mut all = Vec::new();
+        for shard in self.node.shards() {
+            all.push((shard, self.node.ask(shard, |reply| ShardMessage::Health { reply }).await?));
         }
         Ok(all)
     }

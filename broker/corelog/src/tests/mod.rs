@@ -1,10 +1,12 @@
 //! Does the log as a whole keep its promises, on a disk that is full, slow, torn or damaged?
 
-pub(crate) mod fake;
+pub(crate) use runtime::fake;
+
 pub(crate) mod tools;
 mod basic;
 mod crash;
 mod damage;
 mod reclaim;
+mod room;
 mod scale;
 mod drivers;
