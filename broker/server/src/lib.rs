@@ -17,6 +17,7 @@ mod admission;
 mod connection;
 mod api;
 mod route;
+mod backlog;
 mod partition;
 mod throttle;
 mod producers;
