@@ -6,6 +6,7 @@
 //! [`Driver`]: runtime::Driver
 
 mod checkpoint;
+mod cold;
 mod commit;
 mod durable;
 mod entries;
@@ -28,6 +29,7 @@ mod retire;
 mod room;
 mod scan;
 mod segment;
+mod share;
 mod starts;
 mod store;
 mod tail;

@@ -21,6 +21,7 @@ use crate::group::Pending;
 use crate::notes::Notes;
 use crate::partitions::Partitions;
 use crate::raft::Spot;
+use crate::read::Reads;
 use crate::recovery::Damage;
 use crate::room::Room;
 use crate::store::Store;
@@ -68,6 +69,8 @@ pub struct LogStats {
     pub segments: usize,
     pub log_end: Position,
     pub tail_bytes: usize,
+    /// Old frames that were read and are kept for a while.
+    pub cold_bytes: usize,
     pub partitions: usize,
     pub index_bytes: usize,
 }
@@ -91,6 +94,7 @@ pub(crate) struct Shared<D: Driver> {
     pub owner: Option<Rc<dyn Owner>>,
     pub marks: RefCell<Marks>,
     pub on_advance: RefCell<Vec<OnAdvance>>,
+    pub reads: Reads,
 }
 
 pub(crate) struct State {
@@ -264,6 +268,7 @@ impl<D: Driver> CoreLog<D> {
             segments: self.shared.store.segment_count(),
             log_end: state.commit.durable(),
             tail_bytes: state.tail.bytes(),
+            cold_bytes: self.shared.reads.bytes(),
             partitions: state.partitions.iter().count(),
             index_bytes: state.partitions.memory_bytes(),
             ..state.stats

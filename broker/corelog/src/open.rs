@@ -16,6 +16,7 @@ use crate::found::Takeover;
 use crate::frame::{HEAD_BYTES, Kind};
 use crate::log::{CoreLog, LogConfig, Shared, State, Work};
 use crate::partitions::Partitions;
+use crate::read::Reads;
 use crate::recovery::{Damage, Known, Recovered, recover_behind};
 use crate::segment::{DATA_START, SEGMENT_BYTES_MIN, Segment};
 use crate::store::{Store, close_file};
@@ -94,6 +95,7 @@ async fn open<D: Driver>(
         owner,
         marks: RefCell::new(marks),
         on_advance: RefCell::new(Vec::new()),
+        reads: Reads::new(tail_bytes / 2),
     });
     CoreLog::start(shared, &segments[active..]).await
 }

@@ -1,15 +1,22 @@
 //! How do batches come back, from memory or from the disk?
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use bytes::{Bytes, BytesMut};
+use futures_util::future::{self, FutureExt, LocalBoxFuture};
 use futures_util::{StreamExt, stream};
-use model::limits::{IO_ALIGN, IO_BYTES_MAX};
+use model::limits::{COLD_READS_IN_FLIGHT_MAX, IO_ALIGN, IO_BYTES_MAX};
 use model::{Error, Offset, PartitionId, Position, Result};
 use runtime::Driver;
 
+use crate::cold::{Cold, Followed};
 use crate::frame::{HEAD_BYTES, Head, Kind};
 use crate::index::FrameAt;
 use crate::log::{CoreLog, Shared};
 use crate::partitions::damaged;
+use crate::share::Share;
 
 /// Reads of one call that are under way at once.
 const READS_MAX: usize = 4;
@@ -19,13 +26,43 @@ const GAP_BYTES_MAX: u64 = 64 * 1024;
 /// A batch of a read.
 enum Piece {
     Memory(Bytes),
+    /// In a piece of the log that was read before, which begins at this position.
+    Kept(Position, Bytes, FrameAt),
     Disk(FrameAt),
 }
 
-/// What one disk read, or one copy from memory, brings.
+/// What one disk read, or one look into memory, brings.
 enum Run {
     Memory(Bytes),
+    Kept(Position, Bytes, Vec<FrameAt>),
     Disk(Vec<FrameAt>),
+}
+
+/// A read that is under way, for all who want its bytes.
+type Reading = future::Shared<LocalBoxFuture<'static, Result<Bytes>>>;
+
+/// All that is known about reads of old frames.
+pub(crate) struct Reads {
+    share: Rc<Share>,
+    cold: RefCell<Cold>,
+    followed: RefCell<Followed>,
+    /// By the position of the first byte, with the one behind the last.
+    under_way: RefCell<BTreeMap<Position, (Position, Reading)>>,
+}
+
+impl Reads {
+    pub fn new(bytes_max: usize) -> Reads {
+        Reads {
+            share: Share::new(COLD_READS_IN_FLIGHT_MAX),
+            cold: RefCell::new(Cold::new(bytes_max)),
+            followed: RefCell::default(),
+            under_way: RefCell::default(),
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.cold.borrow().bytes()
+    }
 }
 
 impl<D: Driver> CoreLog<D> {
@@ -36,7 +73,8 @@ impl<D: Driver> CoreLog<D> {
     /// `Invalid`: `from` lies outside `local_start..=high_watermark`; `Damaged`: the batch with `from` is damaged. Damage
     /// further on ends the list before it.
     pub async fn read(&self, p: PartitionId, from: Offset, below: Offset, bytes_max: usize) -> Result<Vec<Bytes>> {
-        let runs = self.shared.plan_read(p, from, below, bytes_max)?;
+        let (runs, end) = self.shared.plan_read(p, from, below, bytes_max)?;
+        let is_old = runs.iter().any(|run| !matches!(run, Run::Memory(_)));
         let mut reads = stream::iter(runs.into_iter().map(|run| self.shared.fetch(p, run))).buffered(READS_MAX);
         let mut batches = Vec::new();
         while let Some((read, error)) = reads.next().await {
@@ -46,14 +84,20 @@ impl<D: Driver> CoreLog<D> {
                 Some(_) => break,
                 None => {}
             }
+            if self.shared.driver.should_yield() {
+                self.shared.driver.yield_now().await;
+            }
+        }
+        if is_old {
+            self.shared.read_ahead(p, from, end, below);
         }
         Ok(batches)
     }
 }
 
 impl<D: Driver> Shared<D> {
-    /// Chooses the batches of a read, and takes from memory what is there.
-    fn plan_read(&self, p: PartitionId, from: Offset, below: Offset, bytes_max: usize) -> Result<Vec<Run>> {
+    /// Chooses the batches of a read, takes from memory what is there, and tells the offset behind them.
+    fn plan_read(&self, p: PartitionId, from: Offset, below: Offset, bytes_max: usize) -> Result<(Vec<Run>, Offset)> {
         let state = self.state.borrow();
         let frontiers = state.partitions.frontiers(p);
         let (start, end) = (frontiers.local_start(), frontiers.high_watermark());
@@ -62,7 +106,7 @@ impl<D: Driver> Shared<D> {
                 "offset {from} of partition {p} is out of range: it has {start} to {end}"
             )));
         }
-        let Some(partition) = state.partitions.get(p) else { return Ok(Vec::new()) };
+        let Some(partition) = state.partitions.get(p) else { return Ok((Vec::new(), from)) };
         if let Some(error) = partition.damage_at(p, from) {
             return Err(error);
         }
@@ -73,29 +117,30 @@ impl<D: Driver> Shared<D> {
             if frame.last >= below.min(end) || frame.base > next || full {
                 break;
             }
-            let kept = state.tail.get(frame.position, HEAD_BYTES + more).map(|bytes| bytes.slice(HEAD_BYTES..));
-            pieces.push(kept.map_or(Piece::Disk(frame), Piece::Memory));
+            pieces.push(match state.tail.get(frame.position, HEAD_BYTES + more) {
+                Some(bytes) => Piece::Memory(bytes.slice(HEAD_BYTES..)),
+                None => match self.reads.cold.borrow_mut().get(frame.position, HEAD_BYTES + more) {
+                    Some((start, bytes)) => Piece::Kept(start, bytes, frame),
+                    None => Piece::Disk(frame),
+                },
+            });
             bytes += more;
             next = frame.last.plus(1);
         }
         drop(state);
-        Ok(self.join(pieces))
+        Ok((self.join(pieces), next))
     }
 
     /// Joins neighbours on the disk to one read each.
     fn join(&self, pieces: Vec<Piece>) -> Vec<Run> {
         let mut runs: Vec<Run> = Vec::new();
         for piece in pieces {
-            let frame = match piece {
-                Piece::Memory(batch) => {
-                    runs.push(Run::Memory(batch));
-                    continue;
-                }
-                Piece::Disk(frame) => frame,
-            };
-            match runs.last_mut() {
-                Some(Run::Disk(frames)) if self.are_near(frames, &frame) => frames.push(frame),
-                _ => runs.push(Run::Disk(vec![frame])),
+            match (piece, runs.last_mut()) {
+                (Piece::Memory(batch), _) => runs.push(Run::Memory(batch)),
+                (Piece::Kept(start, _, frame), Some(Run::Kept(at, _, frames))) if start == *at => frames.push(frame),
+                (Piece::Kept(start, bytes, frame), _) => runs.push(Run::Kept(start, bytes, vec![frame])),
+                (Piece::Disk(frame), Some(Run::Disk(frames))) if self.are_near(frames, &frame) => frames.push(frame),
+                (Piece::Disk(frame), _) => runs.push(Run::Disk(vec![frame])),
             }
         }
         runs
@@ -108,7 +153,7 @@ impl<D: Driver> Shared<D> {
         together && segment && next.position.0 - end_of(&last).0 <= GAP_BYTES_MAX
     }
 
-    pub async fn fetch_one(&self, p: PartitionId, frame: FrameAt) -> Result<Bytes> {
+    pub async fn fetch_one(self: &Rc<Self>, p: PartitionId, frame: FrameAt) -> Result<Bytes> {
         let kept = self.state.borrow().tail.get(frame.position, HEAD_BYTES + frame.payload_bytes as usize);
         if let Some(bytes) = kept {
             return Ok(bytes.slice(HEAD_BYTES..));
@@ -120,20 +165,31 @@ impl<D: Driver> Shared<D> {
     }
 
     /// The batches of a run, up to the first that cannot be read, and why.
-    async fn fetch(&self, p: PartitionId, run: Run) -> (Vec<Bytes>, Option<Error>) {
+    async fn fetch(self: &Rc<Self>, p: PartitionId, run: Run) -> (Vec<Bytes>, Option<Error>) {
         let frames = match run {
             Run::Memory(batch) => return (vec![batch], None),
+            Run::Kept(start, bytes, frames) => match self.cut(p, start, &bytes, &frames) {
+                (batches, None) => return (batches, None),
+                // The disk may have it right.
+                _ => {
+                    self.reads.cold.borrow_mut().forget(start);
+                    frames
+                }
+            },
             Run::Disk(frames) => frames,
         };
-        let (start, end) = (frames[0].position, end_of(&frames[frames.len() - 1]));
-        let bytes = match self.read_range(start, end).await {
-            Ok(bytes) => bytes,
-            Err(error) => return (Vec::new(), Some(error)),
-        };
+        match self.read_run(&frames).await {
+            Ok(bytes) => self.cut(p, block_below(frames[0].position), &bytes, &frames),
+            Err(error) => (Vec::new(), Some(error)),
+        }
+    }
+
+    /// Takes the batches out of a piece of the log that begins at `start`.
+    fn cut(&self, p: PartitionId, start: Position, bytes: &Bytes, frames: &[FrameAt]) -> (Vec<Bytes>, Option<Error>) {
         let useful: usize = frames.iter().map(|frame| frame.payload_bytes as usize).sum();
-        let generation = self.store.segment(start).map_or(0, |segment| segment.generation);
+        let generation = self.store.segment(frames[0].position).map_or(0, |segment| segment.generation);
         let mut batches = Vec::with_capacity(frames.len());
-        for frame in &frames {
+        for frame in frames {
             let at = usize::try_from(frame.position.0 - start.0).expect("a run is small");
             let frame_bytes = bytes.slice(at..at + HEAD_BYTES + frame.payload_bytes as usize);
             let Some(batch) = verified(&frame_bytes, p, frame, generation) else {
@@ -145,6 +201,54 @@ impl<D: Driver> Shared<D> {
             batches.push(if sparse { Bytes::copy_from_slice(&batch) } else { batch });
         }
         (batches, None)
+    }
+
+    /// The blocks in which the frames lie, read once for all who want them at the same time, and kept for a while.
+    fn read_run(self: &Rc<Self>, frames: &[FrameAt]) -> Reading {
+        let (start, end) = (block_below(frames[0].position), end_of(&frames[frames.len() - 1]));
+        if let Some((until, reading)) = self.reads.under_way.borrow().get(&start)
+            && *until >= end
+        {
+            return reading.clone();
+        }
+        let shared = self.clone();
+        let reading = async move {
+            let read = shared.read_share(start, end).await;
+            // A longer read from the same place may have taken this one's.
+            shared.reads.under_way.borrow_mut().retain(|at, (until, _)| *at != start || *until != end);
+            if let Ok(bytes) = &read {
+                shared.reads.cold.borrow_mut().keep(start, bytes.clone());
+            }
+            read
+        };
+        let reading = reading.boxed_local().shared();
+        self.reads.under_way.borrow_mut().insert(start, (end, reading.clone()));
+        // A task of its own: whoever waits may give up, and others wait as well.
+        drop(self.driver.spawn("read old frames", reading.clone().map(drop)));
+        reading
+    }
+
+    /// Reads within the share of old frames.
+    async fn read_share(&self, start: Position, end: Position) -> Result<Bytes> {
+        let slot = self.reads.share.slot().await;
+        let read = self.read_range(start, end).await;
+        drop(slot);
+        read
+    }
+
+    /// Fetches what a reader will want next, if it read on where it had stopped, and nobody else waits for the disk.
+    fn read_ahead(self: &Rc<Self>, p: PartitionId, from: Offset, end: Offset, below: Offset) {
+        let window = self.reads.followed.borrow_mut().read(p, from, end);
+        if window == 0 || !self.reads.share.is_free() {
+            return;
+        }
+        // It may have been deleted meanwhile.
+        let Ok((runs, _)) = self.plan_read(p, end, below, window) else { return };
+        for run in runs {
+            if let Run::Disk(frames) = run {
+                drop(self.read_run(&frames));
+            }
+        }
     }
 
     /// The bytes `start..end`, which lie in one segment, and perhaps some behind them.

@@ -68,6 +68,14 @@ pub const CHECKPOINT_SLICE_BYTES: usize = 64 * 1024;
 /// Recent frames kept in memory per shard.
 pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
+/// Reads of old frames that a log has on their way to the disk: their share beside group commits.
+pub const COLD_READS_IN_FLIGHT_MAX: usize = 3;
+/// What is read ahead of a reader of old frames, at first and at most.
+pub const READ_AHEAD_BYTES_MIN: usize = 256 * 1024;
+pub const READ_AHEAD_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Places in partitions where a reader of old frames is expected to read on, per log.
+pub const FOLLOWED_READERS_MAX: usize = 1024;
+
 /// Reads from the archive that a shard has under way.
 pub const RECALLS_UNDER_WAY_MAX: usize = 256;
 /// Batches from the archive that a shard keeps for those who come to fetch them.

@@ -57,3 +57,70 @@ fn damage_after_recovery_is_found_when_it_is_read() {
         assert_eq!(after.len(), 14);
     });
 }
+
+#[test]
+fn readers_that_catch_up_keep_to_their_share_and_group_commits_pass_them() {
+    let fake = Fake::new(Image::new(), 5);
+    let driver = fake.clone();
+    fake.run(async move {
+        let log = open(driver.clone(), cold()).await;
+        for n in 0..600 {
+            log.append(PartitionId(n % 60), batch(n, 1, 3_000), TERM).expect("there is room");
+        }
+        log.flushed().await.expect("the disk works");
+        let before = driver.reads();
+        let read = |p| {
+            let log = log.clone();
+            async move { log.read(PartitionId(p), Offset(0), Offset(i64::MAX), usize::MAX).await }
+        };
+        let readers: Vec<_> = (0..60).map(|p| driver.spawn("reader", read(p))).collect();
+        while driver.reads() == before {
+            driver.yield_now().await;
+        }
+        let durable = log.append(PartitionId(1), batch(7, 1, 10), TERM).expect("there is room").durable;
+        durable.await.expect("the disk works");
+        let passed = driver.reads() - before;
+        for reader in readers {
+            assert_eq!(reader.await.expect("it ran").expect("nothing is damaged").len(), 10);
+        }
+        let all = driver.reads() - before;
+        assert!(all >= 500 && passed < all / 10, "{passed} of {all} reads began before the write had ended");
+        assert_eq!(driver.reads_in_flight_most(), COLD_READS_IN_FLIGHT_MAX);
+    });
+}
+
+#[test]
+fn a_reader_that_goes_on_is_read_ahead_of_and_others_find_what_it_brought() {
+    let fake = Fake::new(Image::new(), 6);
+    let driver = fake.clone();
+    fake.run(async move {
+        let config = LogConfig { tail_cache_bytes: 8 << 20, segment_bytes: 32 << 20, ..config() };
+        let log = open(driver.clone(), config).await;
+        for n in 0..2_000 {
+            log.append(PartitionId(n % 4), batch(n, 1, 8_000), TERM).expect("there is room");
+            if n % 100 == 0 {
+                log.flushed().await.expect("the disk works");
+            }
+        }
+        log.flushed().await.expect("the disk works");
+        // Polls of two batches each, about 2.6 MiB of the log in all.
+        let read = async |p: u64| {
+            let (before, mut next) = (driver.reads(), 0);
+            while next < 80 {
+                let batches = log.read(PartitionId(p), Offset(next), Offset(80), 20_000).await.expect("in range");
+                for read in batches {
+                    assert_eq!(body(&read), body(&batch(next as u64 * 4 + p, 1, 8_000)));
+                    next += 1;
+                }
+            }
+            driver.reads() - before
+        };
+        let first = read(0).await;
+        assert!(first <= 12, "{first} reads for 40 polls");
+        assert_eq!(read(0).await, 0, "a follower finds all in memory");
+        // Frames that cross the edge of a piece are read anew.
+        let others = read(1).await + read(2).await + read(3).await;
+        assert!(others <= 20, "{others} reads for the 120 polls of what lies between");
+        assert!(log.stats().cold_bytes > 1 << 20 && log.stats().cold_bytes <= 4 << 20, "{:?}", log.stats());
+    });
+}

@@ -105,6 +105,7 @@ impl LogFile for FakeLog {
             check_log(pos, len, open.len)?;
             open.check_open()?;
             let world = &open.fake.0;
+            let _under_way = world.reads.begin();
             world.pause().await;
             world.note("read", pos, len as u64);
             world.faults.read().map_err(|error| about(&open.path, error))?;

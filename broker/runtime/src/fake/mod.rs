@@ -69,6 +69,16 @@ impl Fake {
         self.0.disk().in_flight_most()
     }
 
+    /// The most log reads that were in flight at once.
+    pub fn reads_in_flight_most(&self) -> usize {
+        self.0.reads.in_flight_most.get()
+    }
+
+    /// Log reads so far.
+    pub fn reads(&self) -> u64 {
+        self.0.reads.begun.get()
+    }
+
     /// What a process that goes on sees of the disk.
     pub fn image(&self) -> Image {
         self.0.disk().image()

@@ -37,6 +37,7 @@ pub(super) struct World {
     pub(super) net: Net,
     /// Who waits for the log writes that are in flight, by their numbers.
     pub(super) answers: RefCell<HashMap<u64, Rc<Answer>>>,
+    pub(super) reads: Reads,
     disk: Arc<Mutex<Disk>>,
     now: Cell<u64>,
     tasks: RefCell<HashMap<u64, (Waker, Job)>>,
@@ -44,6 +45,32 @@ pub(super) struct World {
     ready: Arc<Ready>,
     /// How often the running task may ask before it is told to yield.
     share: Cell<u64>,
+}
+
+/// Counts the reads of logs.
+#[derive(Default)]
+pub(super) struct Reads {
+    pub(super) begun: Cell<u64>,
+    pub(super) in_flight: Cell<usize>,
+    pub(super) in_flight_most: Cell<usize>,
+}
+
+/// A read that is in flight.
+pub(super) struct ReadUnderWay<'a>(&'a Reads);
+
+impl Reads {
+    pub(super) fn begin(&self) -> ReadUnderWay<'_> {
+        self.begun.set(self.begun.get() + 1);
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.in_flight_most.set(self.in_flight_most.get().max(self.in_flight.get()));
+        ReadUnderWay(self)
+    }
+}
+
+impl Drop for ReadUnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.set(self.0.in_flight.get() - 1);
+    }
 }
 
 /// The tasks that were woken, perhaps by another thread.
@@ -92,6 +119,7 @@ impl World {
             registry: Registry::new(None),
             net,
             answers: RefCell::default(),
+            reads: Reads::default(),
             disk,
             now: Cell::new(0),
             tasks: RefCell::default(),
