@@ -24,6 +24,7 @@ mod recovery;
 mod room;
 mod scan;
 mod segment;
+mod spares;
 mod starts;
 mod store;
 mod tail;

@@ -4,6 +4,7 @@ pub(crate) use runtime::fake;
 
 pub(crate) mod tools;
 mod basic;
+mod checkpoint;
 mod crash;
 mod damage;
 mod reclaim;
