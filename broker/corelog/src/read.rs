@@ -189,7 +189,7 @@ impl<D: Driver> Shared<D> {
     }
 
     /// The bytes `start..end`, which lie in one segment, and perhaps some behind them.
-    async fn read_range(&self, start: Position, end: Position) -> Result<Bytes> {
+    pub(crate) async fn read_range(&self, start: Position, end: Position) -> Result<Bytes> {
         let segment = self.store.segment(start).ok_or_else(|| gone(start))?;
         let from = block_below(start);
         let skip = usize::try_from(start.0 - from.0).expect("less than a block");

@@ -5,6 +5,8 @@ pub(crate) use runtime::fake;
 pub(crate) mod tools;
 mod basic;
 mod checkpoint;
+mod groups;
+mod group_crash;
 mod crash;
 mod damage;
 mod reclaim;
