@@ -32,6 +32,7 @@ mod spares;
 mod starts;
 mod store;
 mod tail;
+mod times;
 
 #[cfg(test)]
 mod tests;
