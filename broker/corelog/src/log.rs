@@ -1,7 +1,7 @@
 //! How is the log of a shard used?
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -365,8 +365,8 @@ impl State {
     }
 
     /// Lists durable frames. Returns each partition whose high watermark moved, with the newest.
-    fn retire(&mut self, retired: &[Retired]) -> HashMap<PartitionId, Offset> {
-        let mut advanced = HashMap::new();
+    fn retire(&mut self, retired: &[Retired]) -> BTreeMap<PartitionId, Offset> {
+        let mut advanced = BTreeMap::new();
         for Retired { sequence, entry, position, payload_bytes } in retired {
             match entry.kind {
                 Kind::Batch => {

@@ -3,8 +3,9 @@
 pub(crate) use runtime::fake;
 
 pub(crate) mod tools;
+pub(crate) mod planted;
 mod basic;
-mod crash;
+mod sim;
 mod damage;
 mod reclaim;
 mod room;
