@@ -5,8 +5,10 @@
 //!
 //! [`Driver`]: runtime::Driver
 
+mod checkpoint;
 mod commit;
 mod durable;
+mod fields;
 mod flush;
 mod frame;
 mod gaps;
@@ -29,6 +31,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::Owner;
 pub use durable::Durable;
 pub use log::{Appended, CoreLog, LogConfig, LogStats};
 pub use recovery::Damage;
