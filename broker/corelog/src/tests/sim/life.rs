@@ -117,7 +117,10 @@ impl Life {
                 5 => self.sleep(self.fake.below(2_500)).await,
                 6 | 7 => self.sleep(self.fake.below(3)).await,
                 8 => self.look().await,
-                _ => self.append(&log, PartitionId(self.fake.below(PARTITIONS))),
+                9 => self.sweep(&log).await,
+                // Some partitions are busier than others.
+                10..16 => self.append(&log, PartitionId(self.fake.below(PARTITIONS))),
+                _ => self.append(&log, PartitionId(self.fake.below(PARTITIONS / 3))),
             }
             self.check_bounds(&log);
             // As a server would, that reads no further requests while too much waits.
@@ -203,12 +206,34 @@ impl Life {
         }
     }
 
+    /// As retention does: all that is acknowledged of most partitions goes.
+    async fn sweep(&self, log: &CoreLog<Fake>) {
+        let kept = self.model.borrow().kept();
+        for p in kept {
+            // Some are kept for long: segments go from the middle of the log.
+            if p.0 + 1 == PARTITIONS || self.fake.below(8) == 0 {
+                continue;
+            }
+            let start = {
+                let mut model = self.model.borrow_mut();
+                let expected = model.partitions.get_mut(&p).expect("just listed");
+                expected.start_asked = expected.acked;
+                expected.start_asked
+            };
+            log.set_log_start(p, start);
+        }
+        self.sleep(self.fake.below(4_000)).await;
+    }
+
     /// A topic that is made and deleted.
     async fn come_and_go(&self, log: &CoreLog<Fake>) {
         let p = PartitionId(BRIEF + self.fake.random() % (1 << 40));
         self.append(log, p);
         if self.fake.below(2) == 0 {
             self.flush(log).await;
+        }
+        if self.fake.below(2) == 0 {
+            self.sleep(self.fake.below(8_000)).await;
         }
         if let Some(expected) = self.model.borrow_mut().partitions.get_mut(&p) {
             expected.forget_asked = true;
