@@ -211,5 +211,6 @@ fn node_config(
         tail_cache_bytes: TAIL_CACHE_BYTES / usize::from(settings.shards).max(1),
         retention_tick_ms: RETENTION_TICK_MS,
         archives: false,
+        write_caching_default: settings.write_caching_default.for_topics(),
     }
 }

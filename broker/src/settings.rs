@@ -23,6 +23,28 @@ pub enum IoChoice {
     Portable,
 }
 
+/// What holds for topics that do not set `write.caching`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WriteCaching {
+    /// acknowledged before they are durable
+    True,
+    /// acknowledged when they are durable
+    False,
+    /// as false, and no topic can switch it on
+    Disabled,
+}
+
+impl WriteCaching {
+    pub fn for_topics(self) -> Option<bool> {
+        match self {
+            WriteCaching::True => Some(true),
+            WriteCaching::False => Some(false),
+            WriteCaching::Disabled => None,
+        }
+    }
+}
+
 /// One layer of settings: the flags with their environment variables, or the file.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,6 +96,10 @@ pub struct Layer {
     /// Size of a log segment in MiB [default: 128]
     #[arg(long, env = "FRAZIL_SEGMENT_MIB", value_name = "MIB")]
     pub segment_mib: Option<u32>,
+    /// Whether records are acknowledged before they are durable, where a topic does not say: those of the last moments
+    /// before a crash are lost then [default: false]
+    #[arg(long, env = "FRAZIL_WRITE_CACHING_DEFAULT", value_name = "BOOL")]
+    pub write_caching_default: Option<WriteCaching>,
     /// What is logged, in the form of RUST_LOG [default: info]
     #[arg(long, env = "FRAZIL_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -97,6 +123,7 @@ pub struct Settings {
     pub default_partitions: i32,
     pub group_initial_rebalance_delay_ms: u32,
     pub segment_mib: u32,
+    pub write_caching_default: WriteCaching,
     pub log: String,
 }
 
@@ -136,6 +163,7 @@ impl Layer {
                 .group_initial_rebalance_delay_ms
                 .or(below.group_initial_rebalance_delay_ms),
             segment_mib: self.segment_mib.or(below.segment_mib),
+            write_caching_default: self.write_caching_default.or(below.write_caching_default),
             log: self.log.or(below.log),
         }
     }
@@ -169,6 +197,7 @@ impl Layer {
             default_partitions: self.default_partitions.unwrap_or(1),
             group_initial_rebalance_delay_ms: self.group_initial_rebalance_delay_ms.unwrap_or(0),
             segment_mib: self.segment_mib.unwrap_or(128),
+            write_caching_default: self.write_caching_default.unwrap_or(WriteCaching::False),
             log: self.log.unwrap_or_else(|| "info".into()),
         };
         settings.checked()

@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Waker};
 
 use model::{Error, Result};
 
-/// How far the log of a shard is durable. Clones are the same.
+/// How far frames are durable, or proposals committed: all have a sequence. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Acks(Rc<RefCell<State>>);
+pub struct Acks(Rc<RefCell<State>>);
 
 #[derive(Debug, Default)]
 struct State {

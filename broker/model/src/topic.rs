@@ -89,6 +89,14 @@ pub static SETTINGS: &[Setting] = &[
     setting("segment.bytes", "1073741824", "accepted for Kafka's tools; segments are the node's", &[], positive),
     setting("segment.ms", "604800000", "accepted for Kafka's tools; segments are the node's", &[], positive),
     setting(
+        "write.caching",
+        "false",
+        "true acknowledges records before they are durable: those of the last moments before a crash or a power cut are \
+         lost, although producers were told that they are stored",
+        &[],
+        boolean,
+    ),
+    setting(
         "frazil.lake.mode",
         "off",
         "off, key_value, schema_id or schema_latest[:subject=S,protobuf_name=M]: the topic as an Iceberg table",
@@ -260,6 +268,11 @@ impl TopicSettings {
         u64::try_from(self.int("retention.bytes")).ok()
     }
 
+    /// Whether records are acknowledged before they are durable; `None`: as the node says.
+    pub fn write_caching(&self) -> Option<bool> {
+        self.0.get("write.caching").map(|value| value == "true")
+    }
+
     pub fn is_log_append_time(&self) -> bool {
         self.get("message.timestamp.type") == "LogAppendTime"
     }
@@ -302,6 +315,10 @@ fn one_of(value: &str, legal: &[&str]) -> Result<String, String> {
         true => Ok(value.to_owned()),
         false => Err(format!("one of {} is wanted", legal.join(", "))),
     }
+}
+
+fn boolean(value: &str) -> Result<String, String> {
+    one_of(value, &["true", "false"])
 }
 
 fn cleanup_policy(value: &str) -> Result<String, String> {

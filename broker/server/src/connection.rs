@@ -108,8 +108,9 @@ async fn next_frame<D: Driver, R: StreamRead>(
     loop {
         if permit.is_none()
             && let Some(length) = frame::announced(buffer, REQUEST_BYTES_MAX)?
+            && let Some(api_key) = api_key(buffer, length)
         {
-            let room = shard.admission.admit(length).await;
+            let room = shard.admission.admit(api_key, length).await;
             permit = Some((room, shard.driver.now().plus_ms(REQUEST_MS_MAX)));
         }
         if let Some((permit, _)) = permit.take_if(|_| is_whole(buffer)) {
@@ -126,6 +127,13 @@ async fn next_frame<D: Driver, R: StreamRead>(
             return Err(Ended::ByPeer);
         }
     }
+}
+
+/// The API of the next request; `None` before its number is there.
+fn api_key(buffer: &[u8], length: usize) -> Option<i16> {
+    let key = buffer.get(frame::PREFIX_BYTES..)?.first_chunk().map(|key| i16::from_be_bytes(*key));
+    // A frame that is too short for it is whole all the same; it is refused when it is decoded.
+    key.or((length < size_of::<i16>()).then_some(-1))
 }
 
 fn is_whole(buffer: &BytesMut) -> bool {

@@ -16,6 +16,7 @@ mod admission;
 mod connection;
 mod api;
 mod route;
+mod backlog;
 mod partition;
 mod throttle;
 mod producers;

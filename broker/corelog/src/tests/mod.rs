@@ -6,6 +6,8 @@ pub(crate) mod tools;
 pub(crate) mod planted;
 mod basic;
 mod sim;
+mod groups;
+mod group_crash;
 mod damage;
 mod reclaim;
 mod room;

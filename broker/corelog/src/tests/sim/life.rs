@@ -94,7 +94,8 @@ impl Life {
     fn set_faults(&self) {
         let (fake, faults) = (&self.fake, self.fake.faults());
         faults.once.set(fake.below(2) == 0);
-        faults.hides_errors.set(is_planted(Bug::RetriedWrite) || is_planted(Bug::HiddenFull));
+        let hidden = if self.mood == Mood::Full { Bug::HiddenFull } else { Bug::RetriedWrite };
+        faults.hides_errors.set(is_planted(hidden));
         match self.mood {
             Mood::Calm => {}
             Mood::Slow => faults.slow_ms.set(1 + fake.below(300)),
@@ -102,7 +103,9 @@ impl Life {
             Mood::Unreadable => faults.reads_left.set(Some(fake.below(20))),
             Mood::Full => {
                 let used: u64 = fake.image().values().map(|file| file.len() as u64).sum();
-                faults.quota_bytes.set(Some(used + fake.below(3) * self.config.segment_bytes + 4096));
+                // And for the beginning of one more.
+                let some = 4096 * (1 + fake.below(8));
+                faults.quota_bytes.set(Some(used + fake.below(3) * self.config.segment_bytes + some));
             }
         }
     }

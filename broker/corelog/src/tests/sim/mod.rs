@@ -132,10 +132,10 @@ fn no_history_breaks_a_promise() {
     }
     println!("{all:?}");
     if seeds == (0..SEEDS) {
-        assert!(all.ended_in_order > 20 && all.killed > 100 && all.looks > 100, "{all:?}");
+        assert!(all.ended_in_order > 20 && all.killed > 20 && all.looks > 100, "{all:?}");
         assert!(all.fenced > 10 && all.refused_for_room > 10 && all.failed_reads > 0, "{all:?}");
         assert!(all.acknowledged > 3_000 && all.reads > 300, "{all:?}");
-        assert!(all.first_segment_gone > 10 && all.gaps > 5 && all.flips > 20, "{all:?}");
+        assert!(all.first_segment_gone > 10 && all.gaps > 5 && all.flips > 8, "{all:?}");
     }
 }
 
