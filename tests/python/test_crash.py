@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness import Node, wait_for
 
+
 def everything(node, topic, partitions):
     reader = Consumer({"bootstrap.servers": node.kafka, "group.id": "verify", "enable.auto.commit": False,
                        "enable.partition.eof": False})
