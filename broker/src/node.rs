@@ -26,7 +26,7 @@ use objects::Objects;
 use query::Sql;
 use runtime::Io;
 use server::groups::GroupSettings;
-use server::{NodeConfig, NodeHandle};
+use server::{NoHistory, NodeConfig, NodeHandle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -212,5 +212,6 @@ fn node_config(
         retention_tick_ms: RETENTION_TICK_MS,
         archives: false,
         write_caching_default: settings.write_caching_default.for_topics(),
+        history: Arc::new(NoHistory),
     }
 }

@@ -45,11 +45,21 @@ impl<D: Driver> CoreLog<D> {
         self.group_facts(group)
     }
 
+    /// A group that never had an entry begins behind `before`; otherwise nothing happens.
+    pub fn begin_group(&self, group: LogGroup, before: EntryId) {
+        let mut state = self.shared.state.borrow_mut();
+        let known = state.notes.groups.entry(group).or_default();
+        if known.is_bare() && before.index.0 > 0 {
+            known.assume(before);
+            state.commit.stands(group, before.index);
+        }
+    }
+
     pub fn group_facts(&self, group: LogGroup) -> GroupFacts {
         let state = self.shared.state.borrow();
         let Some(known) = state.notes.groups.get(&group) else { return GroupFacts::default() };
         let (last, committed) = (known.last(), known.committed());
-        GroupFacts { vote: known.vote, last, purged: known.purged, state: known.state.clone(), committed }
+        GroupFacts { vote: known.vote, last, purged: known.purged(), state: known.state.clone(), committed }
     }
 
     /// Gives a checked batch the next offsets of its partition. It must come back in an entry, in this order.

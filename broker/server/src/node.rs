@@ -19,6 +19,7 @@ use crate::cluster::{Cluster, Place, Topic};
 use crate::controller::{Changes, Command, ControllerError, NewTopic, Outcome};
 use crate::errors::Fault;
 use crate::groups::GroupSettings;
+use crate::history::{History, NoHistory};
 use crate::internal;
 use crate::layout;
 use crate::message::{Append, Reply, ShardMessage, Want, Writer, reply};
@@ -62,6 +63,8 @@ pub struct NodeConfig {
     pub archives: bool,
     /// What holds for topics that do not set `write.caching`; `None` switches it off for all.
     pub write_caching_default: Option<bool>,
+    /// Where records are read that the logs no longer hold.
+    pub history: Arc<dyn History>,
 }
 
 impl NodeConfig {
@@ -89,6 +92,7 @@ impl NodeConfig {
             retention_tick_ms: RETENTION_TICK_MS,
             archives: false,
             write_caching_default: Some(false),
+            history: Arc::new(NoHistory),
         }
     }
 }
@@ -268,8 +272,10 @@ impl NodeHandle {
     ) -> Result<Fetched> {
         let cluster = self.cluster();
         let missing = || Error::missing(format!("there is no topic '{topic}'"));
-        let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
-        let want = Want { partition: place.id, from, bytes_max, stable_only: false };
+        let topic = cluster.topic(topic).ok_or_else(missing)?;
+        let place = place(topic, partition)?;
+        let origin = topic.origin(partition);
+        let want = Want { partition: place.id, origin, from, bytes_max, stable_only: false };
         let wait_ms = wait_ms.clamp(0, WAIT_MS_MAX).unsigned_abs();
         let got = self.node.ask(place.shard, |reply| ShardMessage::Poll { want, wait_ms, reply }).await??;
         let at = got.frontiers;
@@ -321,6 +327,14 @@ impl NodeHandle {
         let missing = || Error::missing(format!("there is no topic '{topic}'"));
         let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
         Ok(self.node.send(place.shard, ShardMessage::Archived { partition: place.id, end }).await?)
+    }
+
+    /// Records below `start`, as far as they are archived, leave the log; consumers get them from the archive.
+    pub async fn drop_locally(&self, topic: &str, partition: i32, start: Offset) -> Result<()> {
+        let cluster = self.cluster();
+        let missing = || Error::missing(format!("there is no topic '{topic}'"));
+        let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
+        Ok(self.node.send(place.shard, ShardMessage::DropLocally { partition: place.id, start }).await?)
     }
 
     /// What the logs of all shards have done so far.
