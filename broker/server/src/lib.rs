@@ -14,6 +14,7 @@ mod node;
 mod shard;
 mod controller_host;
 mod admission;
+mod answers;
 mod connection;
 mod api;
 mod route;

@@ -46,23 +46,25 @@ impl<D: Driver> Shard<D> {
         }
         let shard = self.clone();
         async move {
-            let mut answers: Vec<Appended> = vec![Err(Fault::stopping().into()); count];
+            let mut answers: Vec<Option<Appended>> = vec![None; count];
             for part in parts {
                 match part {
                     Part::Here(places, list) => {
                         for (index, answer) in places.into_iter().zip(shard.finish_all(list).await) {
-                            answers[index] = answer;
+                            answers[index] = Some(answer);
                         }
                     }
                     Part::There(places, receiver) => {
                         let given = receiver.recv_async().await.unwrap_or_default();
                         for (index, answer) in places.into_iter().zip(given) {
-                            answers[index] = answer;
+                            answers[index] = Some(answer);
                         }
                     }
                 }
             }
-            answers
+            // A shard that is gone gave none.
+            let stopping = || Err(Fault::stopping().into());
+            answers.into_iter().map(|answer| answer.unwrap_or_else(stopping)).collect()
         }
     }
 
