@@ -118,6 +118,13 @@ impl Objects {
         Ok(())
     }
 
+    /// As [`Objects::put`], of an object that lies in pieces.
+    pub async fn put_parts(&self, path: &Path, parts: Vec<Bytes>) -> Result<()> {
+        let payload: PutPayload = parts.into_iter().collect();
+        self.store.put(path, payload).await.map_err(|error| write_error("write", path, error))?;
+        Ok(())
+    }
+
     /// Writes an object unless there is one; `false`: there is one already. Durable when it returns.
     ///
     /// A store may repeat a request whose answer was lost, so `false` can also mean "this very call wrote it":
