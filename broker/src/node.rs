@@ -202,5 +202,6 @@ fn node_config(
         segment_bytes: u64::from(settings.segment_mib) << 20,
         tail_cache_bytes: TAIL_CACHE_BYTES / usize::from(settings.shards).max(1),
         retention_tick_ms: RETENTION_TICK_MS,
+        archives: false,
     }
 }

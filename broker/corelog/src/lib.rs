@@ -14,6 +14,7 @@ mod group;
 mod index;
 mod log;
 mod notes;
+mod open;
 mod partitions;
 mod read;
 mod reclaim;

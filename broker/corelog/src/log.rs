@@ -7,21 +7,19 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use model::limits::{BATCH_BYTES_MAX, IO_ALIGN, LOG_BACKLOG_BYTES_MAX};
+use model::limits::LOG_BACKLOG_BYTES_MAX;
 use model::{Error, Frontiers, LogGroup, LogIndex, Offset, PartitionId, Position, Result, ShardId, Term, Timestamp};
 use runtime::Driver;
 use wire::batch::BatchHeader;
 
 use crate::commit::{Commit, Retired};
 use crate::durable::{Acks, Durable};
-use crate::flush;
-use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, frame_bytes};
+use crate::frame::{Entry, GroupEnd, Kind, frame_bytes};
 use crate::group::Pending;
 use crate::notes::Notes;
 use crate::partitions::Partitions;
-use crate::recovery::{Damage, Found, recover};
-use crate::segment::{DATA_START, SEGMENT_BYTES_MIN, Segment};
-use crate::store::{Store, close_file};
+use crate::recovery::Damage;
+use crate::store::Store;
 use crate::tail::Tail;
 
 /// Where the log of a shard lies, and how much of it is kept at hand.
@@ -39,7 +37,7 @@ pub struct LogConfig {
 /// The log of one shard. Clones are handles on the same log.
 pub struct CoreLog<D: Driver> {
     pub(crate) shared: Rc<Shared<D>>,
-    flusher: Rc<RefCell<Option<D::Task<()>>>>,
+    pub(crate) flusher: Rc<RefCell<Option<D::Task<()>>>>,
 }
 
 /// A batch that has its place in the partition.
@@ -68,7 +66,7 @@ pub struct LogStats {
     pub index_bytes: usize,
 }
 
-type OnAdvance = Rc<dyn Fn(PartitionId, Offset)>;
+pub(crate) type OnAdvance = Rc<dyn Fn(PartitionId, Offset)>;
 
 /// What the handles, the flush loop and the reads of one log share.
 pub(crate) struct Shared<D: Driver> {
@@ -77,10 +75,10 @@ pub(crate) struct Shared<D: Driver> {
     pub acks: Acks,
     pub state: RefCell<State>,
     pub work: Work,
-    group: LogGroup,
-    payload_bytes_max: usize,
-    damage: Vec<Damage>,
-    on_advance: RefCell<Vec<OnAdvance>>,
+    pub group: LogGroup,
+    pub payload_bytes_max: usize,
+    pub damage: Vec<Damage>,
+    pub on_advance: RefCell<Vec<OnAdvance>>,
 }
 
 pub(crate) struct State {
@@ -129,67 +127,6 @@ impl<D: Driver> Clone for CoreLog<D> {
 }
 
 impl<D: Driver> CoreLog<D> {
-    /// Recovers the log of a folder, or begins one. `seen` is called for every live batch in the order of the log;
-    /// a partition that is forgotten further on is shown as well, so ask [`CoreLog::partitions`] afterwards.
-    ///
-    /// `Damaged`: a segment cannot be read; `Busy`: no room for a segment; `Invalid`: the settings are impossible, or a
-    /// newer version wrote the log.
-    pub async fn open(
-        driver: D,
-        config: LogConfig,
-        mut seen: impl FnMut(PartitionId, &BatchHeader),
-    ) -> Result<CoreLog<D>> {
-        let bytes = config.segment_bytes;
-        if bytes < SEGMENT_BYTES_MIN || !bytes.is_multiple_of(IO_ALIGN as u64) {
-            let least = SEGMENT_BYTES_MIN;
-            return Err(Error::invalid(format!(
-                "a segment has a multiple of 4096 bytes, at least {least}, not {bytes}"
-            )));
-        }
-        let (group, tail_bytes) = (LogGroup(u32::from(config.shard.0)), config.tail_cache_bytes);
-        let store = Store::open(driver.clone(), config).await?;
-        if store.segment_count() == 0 {
-            let (_, file) = store.create().await?;
-            close_file(file).await;
-        }
-        let segments = store.segments();
-        let (mut partitions, mut notes) = (Partitions::default(), Notes::default());
-        let recovered = recover(&segments, &store, |found| {
-            let (Found::Live(head, _) | Found::Lost(head)) = found;
-            notes.found(head, &segments);
-            list_found(&found, &mut partitions, &mut notes, &mut seen)
-        })
-        .await?;
-        for damage in &recovered.damage {
-            tracing::error!(?damage, "the log is damaged; reads of what stood there will fail");
-        }
-        tracing::info!(end = %recovered.end, torn = recovered.torn, segments = segments.len(), "the log is recovered");
-        let active = segments.iter().rposition(|segment| segment.base < recovered.end).unwrap_or(0);
-        let commit = Commit::new(recovered.end, segments[active].end(), recovered.last);
-        let shared = Rc::new(Shared {
-            driver: driver.clone(),
-            store,
-            acks: Acks::default(),
-            state: RefCell::new(State::new(partitions, commit, notes, tail_bytes)),
-            work: Work::default(),
-            group,
-            payload_bytes_max: payload_bytes_max(bytes),
-            damage: recovered.damage,
-            on_advance: RefCell::new(Vec::new()),
-        });
-        CoreLog::start(shared, &segments[active..]).await
-    }
-
-    /// Begins to write: the Opened frame is durable before anything else is written.
-    async fn start(shared: Rc<Shared<D>>, segments: &[Segment]) -> Result<CoreLog<D>> {
-        shared.note_groups(Kind::Opened);
-        let flusher = flush::Flusher::new(shared.clone(), segments).await?;
-        let task = shared.driver.spawn("corelog-flush", flusher.run());
-        let log = CoreLog { shared, flusher: Rc::new(RefCell::new(Some(task))) };
-        log.flushed().await?;
-        Ok(log)
-    }
-
     /// The partitions that have, or had, records.
     pub fn partitions(&self) -> Vec<PartitionId> {
         self.shared.state.borrow().partitions.iter().map(|(id, _)| id).collect()
@@ -264,6 +201,15 @@ impl<D: Driver> CoreLog<D> {
             let (least, most) = (partition.frontiers.log_start(), partition.frontiers.last_stable());
             let committed = committed.clamp(least, most);
             partition.frontiers.lake(committed, projected.clamp(committed, most));
+        }
+    }
+
+    /// How far the archive has come; kept in memory only, since the archive's own manifest is the truth. Values
+    /// outside `log_start..=high_watermark` are taken as the nearest of these.
+    pub fn set_archived(&self, partition: PartitionId, end: Offset) {
+        if let Some(partition) = self.shared.state.borrow_mut().partitions.get_mut(partition) {
+            let (least, most) = (partition.frontiers.log_start(), partition.frontiers.high_watermark());
+            partition.frontiers.archive(end.clamp(least, most));
         }
     }
 
@@ -390,7 +336,7 @@ impl<D: Driver> Shared<D> {
 }
 
 impl State {
-    fn new(partitions: Partitions, commit: Commit, notes: Notes, tail_bytes: usize) -> State {
+    pub fn new(partitions: Partitions, commit: Commit, notes: Notes, tail_bytes: usize) -> State {
         let (tail, stats) = (Tail::new(tail_bytes), LogStats::default());
         let (starved, closing, reclaim_due) = (None, false, true);
         State { partitions, commit, tail, notes, stats, sequence: 0, starved, closing, reclaim_due }
@@ -439,45 +385,4 @@ impl State {
         }
         advanced
     }
-}
-
-/// Takes over what recovery finds.
-fn list_found(
-    found: &Found<'_>,
-    partitions: &mut Partitions,
-    notes: &mut Notes,
-    seen: &mut impl FnMut(PartitionId, &BatchHeader),
-) -> Result<()> {
-    match found {
-        Found::Lost(head) => {
-            let Entry { group, term, index, .. } = head.entry;
-            notes.ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
-            partitions.recovered_damaged(&head.entry)?;
-        }
-        Found::Live(head, payload) => match head.entry.kind {
-            Kind::Batch => {
-                let Entry { partition, group, term, index, .. } = head.entry;
-                let header = BatchHeader::parse(payload).map_err(|error| {
-                    Error::damaged(format!("the log's frame at {} holds no batch: {error}", head.place.position))
-                })?;
-                partitions.recovered(&head.entry, head.place.position, head.payload_bytes)?;
-                notes.ends.insert(group, (GroupEnd { group, term, index }, head.place.position));
-                seen(partition, &header);
-            }
-            Kind::Forgotten => {
-                partitions.forget(head.entry.partition);
-                notes.found_note(head, payload);
-            }
-            Kind::LogStart => partitions.recovered_start(&head.entry, head.place.position),
-            Kind::Opened | Kind::Groups | Kind::Gaps => notes.found_note(head, payload),
-            Kind::Closed => {}
-        },
-    }
-    Ok(())
-}
-
-/// The largest batch that fits in a segment.
-fn payload_bytes_max(segment_bytes: u64) -> usize {
-    let room = usize::try_from(segment_bytes - DATA_START).unwrap_or(usize::MAX);
-    (room - HEAD_BYTES).min(BATCH_BYTES_MAX)
 }

@@ -5,12 +5,14 @@ use crate::Offset;
 /// All frontiers of a partition; each is the first offset that is *not yet* so.
 ///
 /// Their order is asserted after every change:
-/// `log_start ≤ lake_committed ≤ lake_projected ≤ last_stable ≤ high_watermark ≤ log_end`.
-/// The lake's two are absent while the topic is no table.
+/// `log_start ≤ lake_committed ≤ lake_projected ≤ last_stable ≤ high_watermark ≤ log_end` and
+/// `log_start ≤ archived ≤ high_watermark`.
+/// The lake's two are absent while the topic is no table, the archive's until the archive has told it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frontiers {
     log_start: Offset,
     lake: Option<(Offset, Offset)>,
+    archived: Option<Offset>,
     last_stable: Offset,
     high_watermark: Offset,
     log_end: Offset,
@@ -19,8 +21,8 @@ pub struct Frontiers {
 impl Frontiers {
     /// A partition whose log holds `log_start..log_end`, all of it durable.
     pub fn recovered(log_start: Offset, log_end: Offset) -> Frontiers {
-        let at = Frontiers { log_start, lake: None, last_stable: log_end, high_watermark: log_end, log_end };
-        at.check()
+        let (last_stable, high_watermark) = (log_end, log_end);
+        Frontiers { log_start, lake: None, archived: None, last_stable, high_watermark, log_end }.check()
     }
 
     pub fn log_start(&self) -> Offset {
@@ -33,6 +35,10 @@ impl Frontiers {
 
     pub fn lake_projected(&self) -> Option<Offset> {
         self.lake.map(|(_, projected)| projected)
+    }
+
+    pub fn archived(&self) -> Option<Offset> {
+        self.archived
     }
 
     pub fn last_stable(&self) -> Offset {
@@ -68,11 +74,18 @@ impl Frontiers {
         *self = self.check();
     }
 
-    /// Records below `start` are deleted. What the lake has not seen of them it never will.
+    /// The object store holds all records below `end`, checked after they were written there.
+    pub fn archive(&mut self, end: Offset) {
+        self.archived = Some(end);
+        *self = self.check();
+    }
+
+    /// Records below `start` are deleted. What lake and archive have not seen of them they never will.
     pub fn trimmed(&mut self, start: Offset) {
         assert!(start >= self.log_start, "the log start never goes back: {start} < {}", self.log_start);
         self.log_start = start;
         self.lake = self.lake.map(|(committed, projected)| (committed.max(start), projected.max(start)));
+        self.archived = self.archived.map(|archived| archived.max(start));
         *self = self.check();
     }
 
@@ -84,7 +97,31 @@ impl Frontiers {
             }
             None => self.log_start <= self.last_stable,
         };
-        assert!(stable && lake, "frontiers out of order: {self:?}");
+        let archive = self.archived.is_none_or(|end| self.log_start <= end && end <= self.high_watermark);
+        assert!(stable && lake && archive, "frontiers out of order: {self:?}");
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_deleted_counts_as_seen_by_lake_and_archive() {
+        let mut frontiers = Frontiers::recovered(Offset(10), Offset(20));
+        frontiers.lake(Offset(11), Offset(15));
+        frontiers.archive(Offset(12));
+        frontiers.trimmed(Offset(14));
+        assert_eq!((frontiers.lake_committed(), frontiers.lake_projected()), (Some(Offset(14)), Some(Offset(15))));
+        assert_eq!(frontiers.archived(), Some(Offset(14)));
+    }
+
+    #[test]
+    #[should_panic(expected = "frontiers out of order")]
+    fn nothing_is_archived_that_is_not_durable() {
+        let mut frontiers = Frontiers::recovered(Offset(10), Offset(20));
+        frontiers.appended(Offset(30));
+        frontiers.archive(Offset(21));
     }
 }

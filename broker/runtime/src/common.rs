@@ -6,6 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use model::ShardId;
 
 use crate::clock::Random;
@@ -46,6 +47,15 @@ impl Common {
     pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + 'static + use<> {
         let bytes = bytes.to_vec();
         self.at(path, move |path| disk::replace(path, &bytes))
+    }
+
+    pub(crate) fn append(&self, path: &Path, bytes: Bytes) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        self.at(path, move |path| disk::append(path, &bytes))
+    }
+
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        let to = to.to_owned();
+        self.at(from, move |from| disk::rename(from, &to))
     }
 
     pub(crate) fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {

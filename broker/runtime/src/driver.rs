@@ -59,6 +59,11 @@ pub trait Driver: Clone + 'static {
     fn open_read(&self, path: &Path) -> impl Future<Output = io::Result<Self::File>> + 'static + use<Self>;
     /// Writes a temporary file, syncs it, renames it over `path`, syncs the folder.
     fn replace_file(&self, path: &Path, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
+    /// Adds bytes at the end of a file, which is made if it is missing: durable afterwards, the file's name only
+    /// after [`Driver::rename`].
+    fn append_file(&self, path: &Path, bytes: Bytes) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
+    /// Gives a file another name in the same folder, in place of what has that name; durable afterwards.
+    fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
     fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
     fn create_dir(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<Self>;
     fn list(&self, dir: &Path) -> impl Future<Output = io::Result<Vec<DirEntry>>> + 'static + use<Self>;

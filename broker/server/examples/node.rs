@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         segment_bytes: 16 * 1024 * 1024,
         tail_cache_bytes: 16 * 1024 * 1024,
         retention_tick_ms: model::limits::RETENTION_TICK_MS,
+        archives: false,
     };
     let (_handle, seeds) = plan(config)?;
     let mut threads = Vec::new();

@@ -51,6 +51,11 @@ pub enum ShardMessage {
         committed: Offset,
         projected: Offset,
     },
+    /// The archive has come this far.
+    Archived {
+        partition: PartitionId,
+        end: Offset,
+    },
     /// For shard 0, where the controller lives.
     Change {
         command: Box<Command>,

@@ -58,6 +58,8 @@ pub struct NodeConfig {
     pub tail_cache_bytes: usize,
     /// How often records are looked for that retention drops.
     pub retention_tick_ms: u64,
+    /// An archive copies all records to the object store: retention drops none before it has them.
+    pub archives: bool,
 }
 
 /// What all shards and handles of a node share. Nothing here is locked: snapshots and mailboxes only.
@@ -280,6 +282,14 @@ impl NodeHandle {
         let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
         let message = ShardMessage::Lake { partition: place.id, committed, projected };
         Ok(self.node.send(place.shard, message).await?)
+    }
+
+    /// The object store holds all records of a partition below `end`.
+    pub async fn archive_advanced(&self, topic: &str, partition: i32, end: Offset) -> Result<()> {
+        let cluster = self.cluster();
+        let missing = || Error::missing(format!("there is no topic '{topic}'"));
+        let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
+        Ok(self.node.send(place.shard, ShardMessage::Archived { partition: place.id, end }).await?)
     }
 
     /// What the logs of all shards have done so far.

@@ -18,6 +18,8 @@ struct Policy {
     bytes: Option<u64>,
     /// The table must have a record before it may go.
     is_table: bool,
+    /// So must the archive.
+    is_archived: bool,
 }
 
 /// What retention has to know about a partition.
@@ -32,21 +34,23 @@ struct Facts {
 
 impl Policy {
     /// `None`: nothing is ever dropped.
-    fn of(topic: &Topic) -> Option<Policy> {
+    fn of(topic: &Topic, archives: bool) -> Option<Policy> {
         let settings = &topic.settings;
         let (age_ms, bytes) = (settings.retention_ms(), settings.retention_bytes());
         let bounded = age_ms.is_some() || bytes.is_some();
         let drops = bounded && settings.is_deleted_by_retention() && internal::find(topic.name.as_str()).is_none();
-        drops.then(|| Policy { age_ms, bytes, is_table: topic.is_table() })
+        drops.then(|| Policy { age_ms, bytes, is_table: topic.is_table(), is_archived: archives })
     }
 }
 
 /// The new log start; `None` if it stays.
-fn new_start(facts: &Facts, is_table: bool) -> Option<Offset> {
+fn new_start(facts: &Facts, policy: Policy) -> Option<Offset> {
     let Facts { frontiers, too_old, too_much } = facts;
     let wanted = (*too_old).max(*too_much)?.min(frontiers.last_stable());
-    // After a start it is not known how far the table has come, until the lake tells.
-    let allowed = if is_table { frontiers.lake_committed()?.min(wanted) } else { wanted };
+    // After a start it is not known how far table and archive have come, until they tell.
+    let in_table = if policy.is_table { frontiers.lake_committed()? } else { wanted };
+    let in_archive = if policy.is_archived { frontiers.archived()? } else { wanted };
+    let allowed = wanted.min(in_table).min(in_archive);
     (allowed > frontiers.log_start()).then_some(allowed)
 }
 
@@ -63,12 +67,12 @@ impl<D: Driver> Shard<D> {
         let cluster = self.node.cluster();
         let now_ms = self.driver.wall_ms();
         for topic in cluster.topics() {
-            let Some(policy) = Policy::of(topic) else { continue };
+            let Some(policy) = Policy::of(topic, self.node.config.archives) else { continue };
             for place in topic.partitions.iter().filter(|place| place.shard == self.id) {
                 if self.log.fenced().is_some() {
                     return;
                 }
-                if let Some(start) = new_start(&self.facts(place.id, policy, now_ms), policy.is_table) {
+                if let Some(start) = new_start(&self.facts(place.id, policy, now_ms), policy) {
                     tracing::debug!(topic = %topic.name, partition = %place.id, %start, "retention drops records");
                     self.log.set_log_start(place.id, start);
                 }

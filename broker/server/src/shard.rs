@@ -283,6 +283,7 @@ impl<D: Driver> Shard<D> {
             ShardMessage::Lake { partition, committed, projected } => {
                 self.log.set_lake(partition, committed, projected);
             }
+            ShardMessage::Archived { partition, end } => self.log.set_archived(partition, end),
             ShardMessage::Change { command, reply } => {
                 let Some(errands) = &self.errands else { return };
                 if let Err(flume::TrySendError::Full((_, reply))) = errands.try_send((*command, reply)) {

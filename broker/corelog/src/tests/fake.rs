@@ -51,16 +51,53 @@ struct World {
 }
 
 struct PendingWrite {
-    path: PathBuf,
-    at: usize,
-    buffer: IoBuf,
+    act: Act,
     answer: Rc<Answer>,
+}
+
+/// What changes the disk when it ends, or perhaps when the process crashes before.
+enum Act {
+    Write { path: PathBuf, at: usize, buffer: IoBuf },
+    Append { path: PathBuf, bytes: Bytes },
+    Rename { from: PathBuf, to: PathBuf },
 }
 
 #[derive(Default)]
 struct Answer {
     result: RefCell<Option<io::Result<IoBuf>>>,
     waker: Cell<Option<Waker>>,
+}
+
+impl Act {
+    fn perform(&self, files: &mut Image) -> io::Result<()> {
+        self.perform_sectors(files, |_| true)
+    }
+
+    /// Only those sectors of the bytes reach the disk.
+    fn perform_sectors(&self, files: &mut Image, mut reaches: impl FnMut(usize) -> bool) -> io::Result<()> {
+        match self {
+            Act::Write { path, at, buffer } => {
+                let file = files.get_mut(path).ok_or(io::ErrorKind::NotFound)?;
+                for (n, sector) in buffer.chunks(SECTOR).enumerate().filter(|(n, _)| reaches(*n)) {
+                    let at = at + n * SECTOR;
+                    file[at..at + sector.len()].copy_from_slice(sector);
+                }
+            }
+            Act::Append { path, bytes } => {
+                let file = files.entry(path.clone()).or_default();
+                for (n, sector) in bytes.chunks(SECTOR).enumerate() {
+                    if reaches(n) { file.extend_from_slice(sector) } else { file.resize(file.len() + sector.len(), 0) }
+                }
+            }
+            Act::Rename { from, to } => {
+                if reaches(0) {
+                    let file = files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+                    files.insert(to.clone(), file);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Flag(AtomicBool);
@@ -107,14 +144,9 @@ impl Fake {
     pub fn crash_image(&self) -> Image {
         let mut files = self.image();
         for write in self.0.writes.borrow().iter() {
-            let file = files.get_mut(&write.path).expect("files that are written exist");
             let (all, none) = (self.below(4) == 0, self.below(4) == 0);
-            for (n, sector) in write.buffer.chunks(SECTOR).enumerate() {
-                if all || (!none && self.below(2) == 0) {
-                    let at = write.at + n * SECTOR;
-                    file[at..at + sector.len()].copy_from_slice(sector);
-                }
-            }
+            let reaches = |_| all || (!none && self.below(2) == 0);
+            write.act.perform_sectors(&mut files, reaches).expect("files that are written exist");
         }
         files
     }
@@ -181,10 +213,11 @@ impl Fake {
             Some(0) => Err(io::Error::other("the disk is broken")),
             left => {
                 faults.writes_left.set(left.map(|left| left - 1));
-                let mut files = self.0.files.borrow_mut();
-                let file = files.get_mut(&write.path).expect("files that are written exist");
-                file[write.at..write.at + write.buffer.len()].copy_from_slice(&write.buffer);
-                Ok(write.buffer)
+                let done = write.act.perform(&mut self.0.files.borrow_mut());
+                done.map(|()| match write.act {
+                    Act::Write { buffer, .. } => buffer,
+                    Act::Append { .. } | Act::Rename { .. } => IoBuf::zeroed(0),
+                })
             }
         };
         *write.answer.result.borrow_mut() = Some(result);
@@ -192,6 +225,25 @@ impl Fake {
             waker.wake();
         }
         true
+    }
+
+    fn start(&self, act: Act) -> impl Future<Output = io::Result<IoBuf>> + 'static + use<> {
+        let (fake, answer) = (self.clone(), Rc::new(Answer::default()));
+        let mut write = Some(PendingWrite { act, answer: answer.clone() });
+        std::future::poll_fn(move |context| {
+            if let Some(write) = write.take() {
+                let world = &fake.0;
+                world.writes.borrow_mut().push(write);
+                let to_logs =
+                    world.writes.borrow().iter().filter(|write| matches!(write.act, Act::Write { .. })).count();
+                world.in_flight_most.set(world.in_flight_most.get().max(to_logs));
+            }
+            if let Some(result) = answer.result.borrow_mut().take() {
+                return Poll::Ready(result);
+            }
+            answer.waker.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
     }
 
     fn end_a_sleep(&self) -> bool {
@@ -238,7 +290,14 @@ impl Driver for Fake {
     }
 
     fn yield_now(&self) -> impl Future<Output = ()> + 'static + use<> {
-        ready(())
+        let mut woken = false;
+        std::future::poll_fn(move |context| {
+            if std::mem::replace(&mut woken, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
     }
 
     fn should_yield(&self) -> bool {
@@ -285,6 +344,17 @@ impl Driver for Fake {
         ready(Ok(()))
     }
 
+    fn append_file(&self, path: &Path, bytes: Bytes) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        let full = self.0.faults.full.get();
+        let appended = self.start(Act::Append { path: path.to_owned(), bytes });
+        async move { if full { Err(io::Error::from_raw_os_error(28)) } else { appended.await.map(drop) } }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        let renamed = self.start(Act::Rename { from: from.to_owned(), to: to.to_owned() });
+        async move { renamed.await.map(drop) }
+    }
+
     fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
         let removed = self.0.files.borrow_mut().remove(path);
         ready(removed.map(|_| ()).ok_or(io::ErrorKind::NotFound.into()))
@@ -324,22 +394,9 @@ impl LogFile for FakeLog {
     }
 
     fn write_at(&self, pos: u64, buffer: IoBuf) -> impl Future<Output = io::Result<IoBuf>> + 'static + use<> {
-        let (answer, at) = (Rc::new(Answer::default()), usize::try_from(pos).expect("small"));
+        let at = usize::try_from(pos).expect("small");
         assert!(at.is_multiple_of(4096) && at + buffer.len() <= usize::try_from(self.len()).expect("small"));
-        let (fake, path) = (self.fake.clone(), self.path.clone());
-        let mut write = Some(PendingWrite { path, at, buffer, answer: answer.clone() });
-        std::future::poll_fn(move |context| {
-            if let Some(write) = write.take() {
-                let world = &fake.0;
-                world.writes.borrow_mut().push(write);
-                world.in_flight_most.set(world.in_flight_most.get().max(world.writes.borrow().len()));
-            }
-            if let Some(result) = answer.result.borrow_mut().take() {
-                return Poll::Ready(result);
-            }
-            answer.waker.set(Some(context.waker().clone()));
-            Poll::Pending
-        })
+        self.fake.start(Act::Write { path: self.path.clone(), at, buffer })
     }
 
     fn read_at(&self, pos: u64, len: usize) -> impl Future<Output = io::Result<IoBuf>> + 'static + use<> {

@@ -53,6 +53,23 @@ pub(super) fn folders_are_listed<D: Tested>() {
     });
 }
 
+pub(super) fn files_grow_and_change_their_names<D: Tested>() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().to_owned();
+    run(move |driver: D| async move {
+        let (long, other) = (vec![3; IO_BYTES_MAX + 5], dir.join("other"));
+        for bytes in [b"one ".to_vec(), b"two ".to_vec(), long.clone()] {
+            driver.append_file(&dir.join("new"), bytes.into()).await.unwrap();
+        }
+        driver.replace_file(&other, b"old").await.unwrap();
+        driver.rename(&dir.join("new"), &other).await.unwrap();
+        assert!(std::fs::read(&other).unwrap() == [b"one two ", &long[..]].concat());
+        let left: Vec<String> = driver.list(&dir).await.unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(left, ["other"]);
+        assert_eq!(driver.rename(&dir.join("new"), &other).await.unwrap_err().kind(), ErrorKind::NotFound);
+    });
+}
+
 pub(super) fn any_range_of_a_file_is_read<D: Tested>() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("sealed");

@@ -102,6 +102,7 @@ on_every_driver! {
         a_closed_log_refuses;
     files: replacing_is_atomic,
         folders_are_listed,
+        files_grow_and_change_their_names,
         any_range_of_a_file_is_read,
         errors_name_the_file;
     time: timers_fire_in_order_and_never_early,

@@ -57,6 +57,21 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_parent(path)
 }
 
+/// Adds bytes at the end of a file, which is made if it is missing. The bytes are durable afterwards.
+pub(crate) fn append(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    for (_, range) in pieces(0, bytes.len()) {
+        file.write_all(&bytes[range])?;
+    }
+    file.sync_data()
+}
+
+/// Gives a file another name in the same folder, durably.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    sync_parent(to)
+}
+
 /// Removes a file, durably.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)?;

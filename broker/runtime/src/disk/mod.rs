@@ -5,7 +5,7 @@ mod fault;
 mod pool;
 mod range;
 
-pub(crate) use blocking::{create_zeroed, list, make_dir, read_exact, remove, replace};
+pub(crate) use blocking::{append, create_zeroed, list, make_dir, read_exact, remove, rename, replace};
 pub(crate) use fault::Fault;
 pub(crate) use pool::Pool;
 pub(crate) use range::{check_bytes, check_log, pieces};

@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use glommio::GlommioError;
 
 use crate::clock;
@@ -105,6 +106,14 @@ impl Driver for Uring {
 
     fn replace_file(&self, path: &Path, bytes: &[u8]) -> impl Future<Output = io::Result<()>> + 'static + use<> {
         self.common.replace(path, bytes)
+    }
+
+    fn append_file(&self, path: &Path, bytes: Bytes) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        self.common.append(path, bytes)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {
+        self.common.rename(from, to)
     }
 
     fn remove(&self, path: &Path) -> impl Future<Output = io::Result<()>> + 'static + use<> {

@@ -6,21 +6,22 @@ use uuid::Uuid;
 use super::*;
 
 fn policy(name: &str, settings: &[(&str, &str)]) -> Option<Policy> {
-    Policy::of(&Topic {
+    let topic = Topic {
         name: TopicName::new(name).expect("a legal name"),
         id: TopicId(Uuid::nil()),
         partitions: Vec::new(),
         settings: TopicSettings::parse(settings.iter().copied()).expect("legal settings"),
         created_ms: 0,
-    })
+    };
+    Policy::of(&topic, false)
 }
 
 #[test]
 fn only_topics_that_delete_by_retention_have_a_policy() {
-    let week = Policy { age_ms: Some(604_800_000), bytes: None, is_table: false };
+    let week = Policy { age_ms: Some(604_800_000), bytes: None, is_table: false, is_archived: false };
     assert_eq!(policy("t", &[]), Some(week), "Kafka's default");
     assert_eq!(policy("t", &[("retention.ms", "-1")]), None);
-    let by_size = Policy { age_ms: None, bytes: Some(9), is_table: true };
+    let by_size = Policy { age_ms: None, bytes: Some(9), is_table: true, is_archived: false };
     let table = ("frazil.lake.mode", "key_value");
     assert_eq!(policy("t", &[("retention.ms", "-1"), ("retention.bytes", "9"), table]), Some(by_size));
     assert_eq!(policy("t", &[("cleanup.policy", "compact")]), None);
@@ -38,7 +39,8 @@ fn frontiers() -> Frontiers {
 
 fn start(frontiers: Frontiers, too_old: Option<i64>, too_much: Option<i64>, is_table: bool) -> Option<i64> {
     let facts = Facts { frontiers, too_old: too_old.map(Offset), too_much: too_much.map(Offset) };
-    new_start(&facts, is_table).map(|start| start.0)
+    let policy = Policy { age_ms: None, bytes: None, is_table, is_archived: false };
+    new_start(&facts, policy).map(|start| start.0)
 }
 
 #[test]
@@ -63,4 +65,20 @@ fn a_table_holds_what_it_does_not_have() {
     assert_eq!(start(known, Some(15), None, true), Some(15));
     known.lake(Offset(10), Offset(10));
     assert_eq!(start(known, Some(15), None, false), Some(15), "it is no table any more");
+}
+
+#[test]
+fn an_archive_holds_what_it_does_not_have() {
+    let start = |frontiers, is_table| {
+        let facts = Facts { frontiers, too_old: Some(Offset(15)), too_much: None };
+        new_start(&facts, Policy { age_ms: None, bytes: None, is_table, is_archived: true }).map(|start| start.0)
+    };
+    assert_eq!(start(frontiers(), false), None, "nobody knows yet what it has");
+    let mut known = frontiers();
+    known.archive(Offset(12));
+    assert_eq!(start(known, false), Some(12));
+    assert_eq!(start(known, true), None, "the table has to have it as well");
+    known.archive(Offset(17));
+    known.lake(Offset(14), Offset(14));
+    assert_eq!((start(known, false), start(known, true)), (Some(15), Some(14)));
 }

@@ -85,6 +85,7 @@ pub fn config(dir: &Path, port: u16, shards: u16) -> NodeConfig {
         segment_bytes: 4 * 1024 * 1024,
         tail_cache_bytes: 1024 * 1024,
         retention_tick_ms: 3_600_000,
+        archives: false,
     }
 }
 
