@@ -11,10 +11,11 @@ use objects::{Objects, Path};
 use uuid::Uuid;
 
 use crate::archive::Write;
+use crate::edit::Edit;
 use crate::index::Index;
 use crate::names::{Names, number_of};
 use crate::object::Built;
-use crate::root::{Owner, Root, page_edits};
+use crate::root::{Owner, PageRef, Root, page_edits};
 
 /// What is read at a time when an object is read back.
 const READ_BACK_BYTES: u64 = 8 * 1024 * 1024;
@@ -117,15 +118,16 @@ impl Bucket {
     }
 
     async fn fold(&self, root: &Root) -> Result<Index> {
-        let pages = stream::iter(&root.pages).map(async |page| {
-            let bytes = self.get(&self.names.page(page.id)).await?;
-            page_edits(self.owner, page, &bytes)
-        });
-        let pages: Vec<_> = pages.buffered(READS_MAX).try_collect().await?;
+        let reads: Vec<_> = root.pages.iter().map(|page| self.page(page)).collect();
+        let pages: Vec<Vec<Edit>> = stream::iter(reads).buffered(READS_MAX).try_collect().await?;
         let mut index = Index::default();
         pages.iter().flatten().for_each(|edit| index.apply(edit));
         root.edits()?.iter().for_each(|edit| index.apply(edit));
         Ok(index)
+    }
+
+    async fn page(&self, page: &PageRef) -> Result<Vec<Edit>> {
+        page_edits(self.owner, page, &self.get(&self.names.page(page.id)).await?)
     }
 
     /// Writes a version of the manifest. Errors: it is not known whether it is there; do it again.

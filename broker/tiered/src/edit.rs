@@ -4,7 +4,7 @@ use bytes::Bytes;
 use model::{Offset, TopicId};
 use uuid::Uuid;
 
-use crate::code::{Reader, put_count, put_text};
+use crate::code::{Reader, put_text};
 use crate::run::{Run, TopicRef, put_runs, read_runs};
 
 const ADD: u8 = 1;

@@ -195,11 +195,8 @@ impl Index {
     }
 
     pub fn parts(&self) -> impl Iterator<Item = (TopicId, i32, &Part)> {
-        let parts = |(id, topic): (&TopicId, &Topic)| {
-            let id = *id;
-            topic.parts.iter().map(move |(partition, part)| (id, *partition, part)).collect::<Vec<_>>()
-        };
-        self.topics.iter().flat_map(parts)
+        let topics = self.topics.iter();
+        topics.flat_map(|(id, topic)| topic.parts.iter().map(move |(partition, part)| (*id, *partition, part)))
     }
 
     pub fn object(&self, id: Uuid) -> Option<&Object> {

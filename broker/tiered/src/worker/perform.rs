@@ -1,5 +1,8 @@
 //! How are the effects of one round performed?
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use model::{Error, Kind, Result, ShardId};
@@ -7,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Worker, not_open, now_ms};
 use crate::archive::{Effect, Event, Write};
-use crate::bucket::Outcome;
+use crate::bucket::{Bucket, Outcome};
 use crate::edit::Added;
 use crate::index::Held;
 use crate::merge::{self, Merge};
@@ -61,7 +64,8 @@ impl Worker {
             }
         }
         let at_once = self.context.config.uploads_at_once.max(1);
-        let mut made = stream::iter(uploads).map(|upload| self.upload(upload)).buffer_unordered(at_once);
+        let uploads: Vec<_> = uploads.into_iter().map(|upload| self.upload(upload)).collect();
+        let mut made = stream::iter(uploads).buffer_unordered(at_once);
         while let Some(outcome) = made.next().await {
             more |= outcome?;
         }
@@ -220,12 +224,8 @@ impl Worker {
             let names: Vec<_> = merge::ranges(output).into_iter().map(|(id, r)| (id, r, name(id))).collect();
             (index.topic_refs(&runs), names)
         };
-        let reads = stream::iter(names).map(async |(id, range, name)| {
-            let gone = || Error::missing(format!("object {id} was deleted while it was merged"));
-            let bytes = bucket.get_range(&bucket.names.data(&name.ok_or_else(gone)?)?, range.clone()).await?;
-            Ok::<_, Error>((id, (range.start, bytes)))
-        });
-        let parts: std::collections::HashMap<Uuid, (u64, Bytes)> = reads.buffered(READS_MAX).try_collect().await?;
+        let reads: Vec<_> = names.into_iter().map(|(id, range, name)| part_of(bucket, id, range, name)).collect();
+        let parts: HashMap<Uuid, (u64, Bytes)> = stream::iter(reads).buffered(READS_MAX).try_collect().await?;
         let owner = bucket.owner;
         let mut builder = ObjectBuilder::new(owner.cluster, owner.shard, Uuid::new_v4(), now_ms());
         for held in output {
@@ -254,6 +254,14 @@ impl Worker {
         status.requests = shard.bucket.requests.all();
         status.last_error = None;
     }
+}
+
+/// Bytes of an object, with the place of the first.
+async fn part_of(bucket: &Bucket, id: Uuid, range: Range<u64>, name: Option<String>) -> Result<(Uuid, (u64, Bytes))> {
+    let gone = || Error::missing(format!("object {id} was deleted while it was merged"));
+    let path = bucket.names.data(&name.ok_or_else(gone)?)?;
+    let start = range.start;
+    Ok((id, (start, bucket.get_range(&path, range).await?)))
 }
 
 /// Adds a run, read whole from `start` of its object on. `None`: its bytes are not what they should be.
