@@ -20,7 +20,8 @@ pub(crate) enum Kind {
     Batch = 1,
     /// All earlier frames of the partition are dead.
     Forgotten = 2,
-    /// Records of the partition below `base` are dead.
+    /// Frames of the partition below `base` are dead; consumers may read from there on, or from an earlier offset on
+    /// that the payload names.
     LogStart = 3,
     /// A process begins to write.
     Opened = 4,
@@ -228,6 +229,20 @@ pub(crate) fn parse_groups(payload: &[u8]) -> impl Iterator<Item = GroupEnd> {
         let group = LogGroup(u32::from_le_bytes(bytes[..4].try_into().expect("four bytes")));
         GroupEnd { group, term: Term(u64_at(8)), index: LogIndex(u64_at(16)) }
     })
+}
+
+/// The payload of LogStart: none where consumers, too, begin at the local start.
+pub(crate) fn encode_start(log_start: Offset, local_start: Offset) -> Bytes {
+    match log_start < local_start {
+        true => Bytes::copy_from_slice(&log_start.0.to_le_bytes()),
+        false => Bytes::new(),
+    }
+}
+
+/// The first offset for consumers that a LogStart note with this base names.
+pub(crate) fn parse_start(payload: &[u8], local_start: Offset) -> Offset {
+    let named = payload.first_chunk().map(|bytes| Offset(i64::from_le_bytes(*bytes)));
+    named.map_or(local_start, |start| start.clamp(Offset::ZERO, local_start))
 }
 
 #[cfg(test)]

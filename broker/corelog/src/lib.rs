@@ -21,6 +21,7 @@ mod reclaim;
 mod recovery;
 mod scan;
 mod segment;
+mod starts;
 mod store;
 mod tail;
 

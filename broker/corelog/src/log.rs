@@ -165,7 +165,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn max_timestamp(&self, partition: PartitionId) -> Option<(Offset, Timestamp)> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
-        partition.frames.newest(partition.frontiers.log_start()).map(|frame| (frame.last, frame.max_timestamp))
+        partition.frames.newest(partition.frontiers.local_start()).map(|frame| (frame.last, frame.max_timestamp))
     }
 
     /// `f` is called after each group commit, once per partition whose high watermark it moved.
@@ -178,20 +178,6 @@ impl<D: Driver> CoreLog<D> {
         if self.shared.state.borrow_mut().partitions.forget(partition) {
             self.shared.note(Entry::note(Kind::Forgotten, partition, Offset::ZERO), Bytes::new());
         }
-    }
-
-    /// Records below `start`, at most the high watermark, are dead at once, durably so after [`CoreLog::flushed`].
-    pub fn set_log_start(&self, partition: PartitionId, start: Offset) {
-        {
-            let mut state = self.shared.state.borrow_mut();
-            let Some(partition) = state.partitions.get_mut(partition) else { return };
-            let start = start.min(partition.frontiers.last_stable());
-            if start <= partition.frontiers.log_start() {
-                return;
-            }
-            partition.trim(start);
-        }
-        self.shared.note_log_start(partition);
     }
 
     /// How far the lake has come; kept in memory only, since the table's own summary is the truth. Values outside
@@ -217,7 +203,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn bytes_of(&self, partition: PartitionId) -> u64 {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition);
-        partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.log_start()))
+        partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.local_start()))
     }
 
     /// Bytes that are appended and not durable; at [`LOG_BACKLOG_BYTES_MAX`] appends are refused.
@@ -229,7 +215,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn older(&self, partition: PartitionId, at: Timestamp) -> Option<Offset> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
-        partition.frames.older(partition.frontiers.log_start(), at)
+        partition.frames.older(partition.frontiers.local_start(), at)
     }
 
     /// The offset behind the durable batches at the front without which the partition still has `bytes`; `None` if
@@ -237,7 +223,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn beyond(&self, partition: PartitionId, bytes: u64) -> Option<Offset> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
-        partition.frames.beyond(partition.frontiers.log_start(), bytes)
+        partition.frames.beyond(partition.frontiers.local_start(), bytes)
     }
 
     /// Why nothing can be appended any more.
@@ -315,12 +301,6 @@ impl<D: Driver> Shared<D> {
     pub fn note(&self, entry: Entry, payload: Bytes) {
         self.state.borrow_mut().push(entry, payload);
         self.work.notify();
-    }
-
-    /// Notes the start of a partition's log as it is.
-    pub fn note_log_start(&self, partition: PartitionId) {
-        let start = self.state.borrow().partitions.frontiers(partition).log_start();
-        self.note(Entry::note(Kind::LogStart, partition, start), Bytes::new());
     }
 
     /// Frames are durable, in order: moves high watermarks, then acknowledges, then tells who listens.

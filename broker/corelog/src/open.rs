@@ -11,7 +11,7 @@ use wire::batch::BatchHeader;
 use crate::commit::Commit;
 use crate::durable::Acks;
 use crate::flush;
-use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind};
+use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, parse_start};
 use crate::log::{CoreLog, LogConfig, Shared, State, Work};
 use crate::notes::Notes;
 use crate::partitions::Partitions;
@@ -109,7 +109,10 @@ fn list_found(
                 partitions.forget(head.entry.partition);
                 notes.found_note(head, payload);
             }
-            Kind::LogStart => partitions.recovered_start(&head.entry, head.place.position),
+            Kind::LogStart => {
+                let start = parse_start(payload, head.entry.base);
+                partitions.recovered_start(&head.entry, start, head.place.position);
+            }
             Kind::Opened | Kind::Groups | Kind::Gaps => notes.found_note(head, payload),
             Kind::Closed => {}
         },

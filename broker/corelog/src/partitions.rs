@@ -46,6 +46,13 @@ impl Partition {
         self.lost.retain(|lost| lost.end > start);
     }
 
+    /// Drops the frames of records below `start`, which the archive keeps.
+    pub fn drop_locally(&mut self, start: Offset) {
+        self.frontiers.dropped_locally(start);
+        self.frames.drop_below(start);
+        self.lost.retain(|lost| lost.end > start);
+    }
+
     /// The error for reading at `offset`, if that is lost.
     pub fn damage_at(&self, partition: PartitionId, offset: Offset) -> Option<Error> {
         let lost = self.lost.iter().find(|lost| lost.contains(&offset))?;
@@ -156,16 +163,20 @@ impl Partitions {
         Ok(partition)
     }
 
-    /// A LogStart note was found in the log.
-    pub fn recovered_start(&mut self, entry: &Entry, at: Position) {
+    /// A LogStart note was found in the log: frames below its base are dead, consumers may read from `start` on.
+    pub fn recovered_start(&mut self, entry: &Entry, start: Offset, at: Position) {
         let partition = self.map.entry(entry.partition).or_insert_with(|| Partition::new(0));
         let frontiers = &mut partition.frontiers;
         if entry.base > frontiers.log_end() {
             frontiers.appended(entry.base);
             frontiers.committed(entry.base);
         }
-        if entry.base > frontiers.log_start() {
-            partition.trim(entry.base);
+        let start = start.min(entry.base);
+        if start > frontiers.log_start() {
+            partition.trim(start);
+        }
+        if entry.base > partition.frontiers.local_start() {
+            partition.drop_locally(entry.base);
         }
         partition.start_note = Some(at);
     }

@@ -36,7 +36,7 @@ impl<D: Driver> CoreLog<D> {
     /// if there is one, else at most `bytes_max` bytes. Records before `from` in the first batch are the caller's to
     /// skip.
     ///
-    /// `Invalid`: `from` lies outside `log_start..=high_watermark`; `Damaged`: the batch with `from` is damaged. Damage
+    /// `Invalid`: `from` lies outside `local_start..=high_watermark`; `Damaged`: the batch with `from` is damaged. Damage
     /// further on ends the list before it.
     pub async fn read(&self, p: PartitionId, from: Offset, below: Offset, bytes_max: usize) -> Result<Vec<Bytes>> {
         let runs = self.shared.plan_read(p, from, below, bytes_max)?;
@@ -53,10 +53,10 @@ impl<D: Driver> CoreLog<D> {
         Ok(batches)
     }
 
-    /// The first record with a timestamp of at least `at`: its offset and timestamp. Where a batch cannot be unpacked,
+    /// The first record of this log with a timestamp of at least `at`: its offset and timestamp. Where a batch cannot be unpacked,
     /// or its largest timestamp is not that of a record, the answer is as exact as its header.
     pub async fn offset_for_time(&self, p: PartitionId, at: Timestamp) -> Result<Option<(Offset, Timestamp)>> {
-        let mut from = self.frontiers(p).log_start();
+        let mut from = self.frontiers(p).local_start();
         for _ in 0..UNTRUE_BATCHES_MAX {
             let Some(frame) = self.shared.frame_reaching(p, from, at) else { return Ok(None) };
             let batch = self.shared.fetch_one(p, frame).await?;
@@ -91,7 +91,7 @@ impl<D: Driver> Shared<D> {
     fn plan_read(&self, p: PartitionId, from: Offset, below: Offset, bytes_max: usize) -> Result<Vec<Run>> {
         let state = self.state.borrow();
         let frontiers = state.partitions.frontiers(p);
-        let (start, end) = (frontiers.log_start(), frontiers.high_watermark());
+        let (start, end) = (frontiers.local_start(), frontiers.high_watermark());
         if from < start || from > end {
             return Err(Error::invalid(format!(
                 "offset {from} of partition {p} is out of range: it has {start} to {end}"

@@ -78,7 +78,7 @@ fn live(segments: &[Segment], partitions: &Partitions) -> Vec<bool> {
     let of = |at: Position| segments.partition_point(|segment| segment.base <= at).saturating_sub(1);
     for (_, partition) in partitions.iter() {
         let near = |first: Position, last: Position| of(last) <= of(first) + 1;
-        partition.frames.positions(partition.frontiers.log_start(), near, |at| {
+        partition.frames.positions(partition.frontiers.local_start(), near, |at| {
             if let Some(live) = live.get_mut(of(at)) {
                 *live = true;
             }

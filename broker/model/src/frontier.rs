@@ -6,11 +6,15 @@ use crate::Offset;
 ///
 /// Their order is asserted after every change:
 /// `log_start ≤ lake_committed ≤ lake_projected ≤ last_stable ≤ high_watermark ≤ log_end` and
-/// `log_start ≤ archived ≤ high_watermark`.
+/// `log_start ≤ local_start ≤ last_stable` and `log_start ≤ archived ≤ high_watermark`.
 /// The lake's two are absent while the topic is no table, the archive's until the archive has told it.
+///
+/// There are two starts: consumers may read from `log_start` on, and the log of the core still holds what lies from
+/// `local_start` on. What lies between is read from the archive; without one the two are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frontiers {
     log_start: Offset,
+    local_start: Offset,
     lake: Option<(Offset, Offset)>,
     archived: Option<Offset>,
     last_stable: Offset,
@@ -21,12 +25,18 @@ pub struct Frontiers {
 impl Frontiers {
     /// A partition whose log holds `log_start..log_end`, all of it durable.
     pub fn recovered(log_start: Offset, log_end: Offset) -> Frontiers {
-        let (last_stable, high_watermark) = (log_end, log_end);
-        Frontiers { log_start, lake: None, archived: None, last_stable, high_watermark, log_end }.check()
+        let (local_start, last_stable, high_watermark) = (log_start, log_end, log_end);
+        Frontiers { log_start, local_start, lake: None, archived: None, last_stable, high_watermark, log_end }.check()
     }
 
+    /// The first offset that consumers may read.
     pub fn log_start(&self) -> Offset {
         self.log_start
+    }
+
+    /// The first offset that the log of the core still holds.
+    pub fn local_start(&self) -> Offset {
+        self.local_start
     }
 
     pub fn lake_committed(&self) -> Option<Offset> {
@@ -84,8 +94,16 @@ impl Frontiers {
     pub fn trimmed(&mut self, start: Offset) {
         assert!(start >= self.log_start, "the log start never goes back: {start} < {}", self.log_start);
         self.log_start = start;
+        self.local_start = self.local_start.max(start);
         self.lake = self.lake.map(|(committed, projected)| (committed.max(start), projected.max(start)));
         self.archived = self.archived.map(|archived| archived.max(start));
+        *self = self.check();
+    }
+
+    /// The log of the core holds records below `start` no longer; consumers read them elsewhere.
+    pub fn dropped_locally(&mut self, start: Offset) {
+        assert!(start >= self.local_start, "the local start never goes back: {start} < {}", self.local_start);
+        self.local_start = start;
         *self = self.check();
     }
 
@@ -97,8 +115,9 @@ impl Frontiers {
             }
             None => self.log_start <= self.last_stable,
         };
+        let starts = self.log_start <= self.local_start && self.local_start <= self.last_stable;
         let archive = self.archived.is_none_or(|end| self.log_start <= end && end <= self.high_watermark);
-        assert!(stable && lake && archive, "frontiers out of order: {self:?}");
+        assert!(stable && lake && starts && archive, "frontiers out of order: {self:?}");
         self
     }
 }

@@ -58,7 +58,7 @@ fn a_gap_is_lost_until_it_lies_below_the_log_start() {
     assert!(error.message.contains("offsets 5 to 6 of partition 1"), "{error}");
     assert!(partition.damage_at(P, Offset(2)).is_none() && partition.damage_at(P, Offset(7)).is_none());
     let start = Entry { kind: FrameKind::LogStart, ..entry(5, 1) };
-    partitions.recovered_start(&start, Position(16));
+    partitions.recovered_start(&start, start.base, Position(16));
     assert_eq!(partitions.get(P).expect("it has frames").lost, [Offset(5)..Offset(7)]);
     assert_eq!(frontiers(&partitions), (5, 7, 7));
 }
@@ -74,10 +74,25 @@ fn offsets_seen_twice_are_damage() {
 fn a_log_start_is_the_least_end() {
     let mut partitions = Partitions::default();
     let start = Entry { kind: FrameKind::LogStart, ..entry(40, 1) };
-    partitions.recovered_start(&start, Position(16));
+    partitions.recovered_start(&start, start.base, Position(16));
     assert_eq!(frontiers(&partitions), (40, 40, 40));
     partitions.recovered(&entry(40, 1), Position(24), 1).expect("in order");
     let older = Entry { kind: FrameKind::LogStart, ..entry(30, 1) };
-    partitions.recovered_start(&older, Position(32));
+    partitions.recovered_start(&older, older.base, Position(32));
     assert_eq!(frontiers(&partitions), (40, 41, 41), "it never goes back");
+}
+
+#[test]
+fn the_log_may_begin_behind_what_consumers_may_read() {
+    let mut partitions = Partitions::default();
+    partitions.recovered(&entry(40, 10), Position(8), 1).expect("in order");
+    let start = Entry { kind: FrameKind::LogStart, ..entry(45, 1) };
+    partitions.recovered_start(&start, Offset(7), Position(16));
+    let at = partitions.frontiers(P);
+    assert_eq!((at.log_start(), at.local_start(), at.log_end()), (Offset(7), Offset(45), Offset(50)));
+    assert!(partitions.get(P).expect("it is there").lost.is_empty(), "what lies before is no damage");
+    let trimmed = Entry { kind: FrameKind::LogStart, ..entry(48, 1) };
+    partitions.recovered_start(&trimmed, Offset(99), Position(24));
+    let at = partitions.frontiers(P);
+    assert_eq!((at.log_start(), at.local_start()), (Offset(48), Offset(48)), "a start behind the base is none");
 }

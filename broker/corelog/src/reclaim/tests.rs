@@ -38,7 +38,7 @@ fn add(partitions: &mut Partitions, p: PartitionId, in_segments: &[u64]) {
 
 fn trim(partitions: &mut Partitions, p: PartitionId, start: i64, note: u64) {
     let entry = Entry::note(Kind::LogStart, p, Offset(start));
-    partitions.recovered_start(&entry, Position(note * SEGMENT + 50_000));
+    partitions.recovered_start(&entry, entry.base, Position(note * SEGMENT + 50_000));
 }
 
 fn ends(segment: u64) -> Notes {

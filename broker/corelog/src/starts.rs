@@ -1,0 +1,51 @@
+//! From where on does a partition have records, for consumers and in this log?
+
+use model::{Offset, PartitionId};
+use runtime::Driver;
+
+use crate::frame::{Entry, Kind, encode_start};
+use crate::log::{CoreLog, Shared};
+
+impl<D: Driver> CoreLog<D> {
+    /// Records below `start`, at most the high watermark, are dead at once, durably so after [`CoreLog::flushed`].
+    pub fn set_log_start(&self, partition: PartitionId, start: Offset) {
+        {
+            let mut state = self.shared.state.borrow_mut();
+            let Some(partition) = state.partitions.get_mut(partition) else { return };
+            let start = start.min(partition.frontiers.last_stable());
+            if start <= partition.frontiers.log_start() {
+                return;
+            }
+            partition.trim(start);
+        }
+        self.shared.note_log_start(partition);
+    }
+
+    /// Records below `start`, as far as they are archived, leave this log at once, durably so after
+    /// [`CoreLog::flushed`]; consumers read them from the archive.
+    pub fn set_local_start(&self, partition: PartitionId, start: Offset) {
+        {
+            let mut state = self.shared.state.borrow_mut();
+            let Some(partition) = state.partitions.get_mut(partition) else { return };
+            let Some(archived) = partition.frontiers.archived() else { return };
+            let start = start.min(archived).min(partition.frontiers.last_stable());
+            if start <= partition.frontiers.local_start() {
+                return;
+            }
+            partition.drop_locally(start);
+        }
+        self.shared.note_log_start(partition);
+    }
+}
+
+impl<D: Driver> Shared<D> {
+    /// Notes the two starts of a partition as they are.
+    pub fn note_log_start(&self, partition: PartitionId) {
+        let at = self.state.borrow().partitions.frontiers(partition);
+        let entry = Entry::note(Kind::LogStart, partition, at.local_start());
+        self.note(entry, encode_start(at.log_start(), at.local_start()));
+    }
+}
+
+#[cfg(test)]
+mod tests;
