@@ -22,12 +22,14 @@ mod producers;
 mod checkers;
 mod reads;
 mod retention;
+mod archiving;
 mod watches;
 pub mod groups;
 mod group_host;
 
 pub use corelog::LogStats;
 
+pub use archiving::Held;
 pub use cluster::{Cluster, Place, Topic};
 pub use node::{Fetched, NodeConfig, NodeHandle, OpenGate, ShardSeed, TopicGate, plan};
 pub use shard::run_shard;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use corelog::LogStats;
 use model::{Frontiers, Offset, PartitionId, ShardId, Timestamp, TopicName};
 
+use crate::archiving::Archiving;
 use crate::cluster::Topic;
 use crate::controller::{Command, ControllerError, Outcome};
 use crate::errors::Fault;
@@ -56,6 +57,8 @@ pub enum ShardMessage {
         partition: PartitionId,
         end: Offset,
     },
+    /// The archive asks, or tells.
+    Archiving(Archiving),
     /// For shard 0, where the controller lives.
     Change {
         command: Box<Command>,

@@ -284,6 +284,9 @@ impl<D: Driver> Shard<D> {
                 self.log.set_lake(partition, committed, projected);
             }
             ShardMessage::Archived { partition, end } => self.log.set_archived(partition, end),
+            ShardMessage::Archiving(question) => {
+                self.start("archiving", async move { shard.archiving(question).await });
+            }
             ShardMessage::Change { command, reply } => {
                 let Some(errands) = &self.errands else { return };
                 if let Err(flume::TrySendError::Full((_, reply))) = errands.try_send((*command, reply)) {

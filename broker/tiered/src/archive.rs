@@ -52,6 +52,8 @@ pub struct Seen {
     pub retention_bytes: Option<u64>,
     /// The topic's table has everything below; `None` if nothing waits for a table.
     pub needed_from: Option<Offset>,
+    /// False: nothing of it is archived any more; what is there already stays.
+    pub is_archived: bool,
 }
 
 #[derive(Debug)]
@@ -213,14 +215,17 @@ impl Archive {
                 self.fresh.push(Edit::Start { topic, partition, offset });
             }
             let from = archived.max(seen.log_start).max(seen.local_start.min(seen.high_watermark));
-            if seen.archived != Some(from) {
+            if due && let Some(offset) = self.too_old(seen, now_ms) {
+                trims.push(place(offset));
+            }
+            if !seen.is_archived {
+                continue;
+            }
+            if seen.archived != Some(from) && seen.high_watermark > Offset::ZERO {
                 told.push(place(from));
             }
             let (topic, partition) = (seen.topic.clone(), seen.partition);
             behind.push(Behind { topic, partition, from, to: seen.high_watermark, bytes: seen.bytes });
-            if due && let Some(offset) = self.too_old(seen, now_ms) {
-                trims.push(place(offset));
-            }
         }
         self.names = partitions.iter().map(|seen| (seen.topic.id, seen.topic.name.clone())).collect();
         let gone = self.index.topics().map(|(id, _)| id).filter(|id| !exist.contains(id));

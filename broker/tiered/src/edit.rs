@@ -122,11 +122,6 @@ impl Added {
     }
 }
 
-/// Edits of a page or a root, put together.
-pub(crate) fn join(edits: &[Bytes]) -> Vec<u8> {
-    edits.concat()
-}
-
 /// About how long the edit that adds an object is.
 pub(crate) fn add_bytes(name: usize, topics: usize, runs: usize) -> usize {
     64 + name + topics * 48 + runs * 64
@@ -174,12 +169,12 @@ mod tests {
     #[test]
     fn edits_come_back_as_they_were() {
         let bytes: Vec<Bytes> = edits().iter().map(Edit::encode).collect();
-        assert_eq!(Edit::read_all(&join(&bytes)), Some(edits()));
+        assert_eq!(Edit::read_all(&bytes.concat()), Some(edits()));
     }
 
     #[test]
     fn bytes_that_are_cut_or_changed_never_panic() {
-        let bytes = join(&edits().iter().map(Edit::encode).collect::<Vec<_>>());
+        let bytes = edits().iter().map(Edit::encode).collect::<Vec<_>>().concat();
         for at in 0..bytes.len() {
             let read = Edit::read_all(&bytes[..at]);
             assert!(read.is_none_or(|read| read.len() < 4), "cut at {at}");

@@ -16,9 +16,13 @@ mod merge;
 pub mod archive;
 pub mod source;
 mod bucket;
-mod worker;
 mod status;
+mod worker;
+mod cache;
+mod history;
 
+pub use cache::{CHUNK_BYTES, CacheConfig, ChunkCache};
+pub use history::History;
 pub use index::{Index, Object, Part};
 pub use object::{Footer, Mark, ObjectBuilder, TRAILER_BYTES};
 pub use run::{Run, TopicRef};

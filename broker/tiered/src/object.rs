@@ -247,4 +247,4 @@ impl Footer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
