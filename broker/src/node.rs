@@ -67,6 +67,13 @@ pub fn background() -> Result<tokio::runtime::Runtime> {
     runtime.context("the background threads cannot be started")
 }
 
+/// Says soon what the first commit would find out later. A store that is away keeps nobody from producing.
+async fn check_store(objects: Objects) {
+    if let Err(error) = objects.check().await {
+        tracing::error!(store = objects.root(), %error, "the object store cannot be used for now");
+    }
+}
+
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 16)
 }
@@ -99,6 +106,7 @@ impl Node {
         let listeners = ports::Listeners::bind(&settings)?;
         let objects = Objects::open(&settings.object_store)
             .with_context(|| format!("object_store = {:?}", settings.object_store))?;
+        tokio::spawn(check_store(objects.clone()));
         let catalog = Arc::new(Catalog::new(objects.clone(), query::NAMESPACE)?);
         let view = Arc::new(ArcSwap::from_pointee(schema_registry::View::default()));
         let config = node_config(&settings, &listeners, view.clone());

@@ -55,7 +55,8 @@ pub struct Layer {
     /// Readiness, metrics and SQL over HTTP [default: 127.0.0.1:9644]
     #[arg(long, env = "FRAZIL_ADMIN_ADDR", value_name = "HOST:PORT")]
     pub admin_addr: Option<SocketAddr>,
-    /// Object store: a folder or s3://BUCKET/PREFIX [default: the folder `objects` in the data folder]
+    /// Object store: a folder, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or
+    /// abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX [default: the folder `objects` in the data folder]
     #[arg(long, env = "FRAZIL_OBJECT_STORE", value_name = "URL")]
     pub object_store: Option<String>,
     /// Kafka's broker id [default: 1]

@@ -66,6 +66,15 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 64;
 /// Bytes of requests of one shard that are read but not answered.
 pub const REQUEST_BYTES_IN_FLIGHT_MAX: usize = 256 * 1024 * 1024;
 
+/// An object that is written with one request; larger ones go to a bucket in parts.
+pub const PUT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Such a part; S3 wants at least 5 MiB.
+pub const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Parts of one object; S3 takes no more.
+pub const PARTS_MAX: usize = 10_000;
+/// Parts of one object on their way at the same time.
+pub const PARTS_IN_FLIGHT_MAX: usize = 4;
+
 /// A schema's text with all it refers to.
 pub const SCHEMA_BYTES_MAX: usize = 1024 * 1024;
 /// How deep schemas and values may nest.

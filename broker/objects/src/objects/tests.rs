@@ -45,15 +45,6 @@ async fn a_folder_and_memory_behave_alike() {
 }
 
 #[test]
-fn urls_that_cannot_work_are_refused_with_advice() {
-    for (url, advice) in [("gs://lake", "not built in"), ("file://host/x", "three slashes"), ("s3://", "bucket")] {
-        let error = Objects::open(url).expect_err(url);
-        assert_eq!(error.kind, Kind::Invalid);
-        assert!(error.message.contains(advice), "{error}");
-    }
-}
-
-#[test]
 fn roots_have_no_slash_at_their_end() {
     assert_eq!(Objects::memory().root(), "memory:///");
     assert_eq!(Objects::over(Arc::new(InMemory::new()), "s3://lake/x").root(), "s3://lake/x");

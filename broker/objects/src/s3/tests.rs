@@ -18,8 +18,3 @@ fn plain_http_is_for_this_machine_only() {
     assert!(open_with(builder("http://10.0.0.7:9000").with_allow_http(true), "lake").is_ok());
     assert!(open_with(builder("https://10.0.0.7:9000"), "lake").is_ok());
 }
-
-#[test]
-fn a_bucket_has_a_name() {
-    assert!(open_with(builder("https://example.com"), "").is_err());
-}
