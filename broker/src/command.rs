@@ -9,3 +9,4 @@ pub mod group;
 pub mod schema;
 pub mod lake;
 pub mod sql;
+pub mod health;

@@ -40,6 +40,8 @@ enum What {
     Lake(command::lake::Args),
     /// Ask the tables in SQL
     Sql(command::sql::Args),
+    /// Whether each shard can write, and read what it has
+    Health(command::health::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         What::Schema(args) => command::schema::run(args),
         What::Lake(args) => command::lake::run(args),
         What::Sql(args) => command::sql::run(args),
+        What::Health(args) => command::health::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

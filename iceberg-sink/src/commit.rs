@@ -108,7 +108,7 @@ async fn once(
 
 fn sort(error: Error) -> Failed {
     match error.kind {
-        Kind::Busy | Kind::Unknown => Failed::Again(error),
+        Kind::Busy | Kind::Storage | Kind::Unknown => Failed::Again(error),
         _ => Failed::ForGood(error),
     }
 }

@@ -157,7 +157,7 @@ fn no_namespace(name: &str) -> Response {
 
 fn failed(error: &model::Error) -> Response {
     match error.kind {
-        Kind::Busy | Kind::Unknown => fault(503, "ServiceUnavailableException", &error.message),
+        Kind::Busy | Kind::Storage | Kind::Unknown => fault(503, "ServiceUnavailableException", &error.message),
         _ => fault(500, "InternalServerError", &error.message),
     }
 }

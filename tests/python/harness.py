@@ -47,8 +47,10 @@ def wait_for(what, predicate, seconds=60, pause=0.05):
 class Node:
     """A `frazil start` of its own, on free ports, in a folder of its own."""
 
-    def __init__(self, folder, shards=2, io=None, env=None, **flags):
+    def __init__(self, folder, shards=2, io=None, env=None, disk=None, **flags):
+        """On a disk of disks.py, data and objects lie there."""
         self.folder = pathlib.Path(folder)
+        self.disk, self.data = disk, (disk.root if disk else self.folder) / "data"
         self.ports = {name: free_port() for name in ("kafka", "registry", "catalog", "admin")}
         self.shards, self.flags = shards, flags
         self.io = io or os.environ.get("FRAZIL_TEST_IO", "auto")
@@ -63,7 +65,7 @@ class Node:
         return f"http://127.0.0.1:{self.ports[name]}"
 
     def start(self):
-        command = [binary(), "start", "--data-dir", str(self.folder / "data"), "--shards", str(self.shards), "--io", self.io]
+        command = [*(self.disk.prefix if self.disk else []), binary(), "start", "--data-dir", str(self.data), "--shards", str(self.shards), "--io", self.io]
         for name, port in self.ports.items():
             command += [f"--{name}-addr", f"127.0.0.1:{port}"]
         for name, value in self.flags.items():
@@ -81,8 +83,21 @@ class Node:
             raise Ended(f"it ended with {self.process.returncode}")
         return requests.get(self.url("admin") + "/v1/ready", timeout=2).status_code == 200
 
+    def log_text(self):
+        return (self.folder / "node.log").read_text(errors="replace")
+
     def log_tail(self):
-        return "\n".join((self.folder / "node.log").read_text(errors="replace").splitlines()[-40:])
+        return "\n".join(self.log_text().splitlines()[-40:])
+
+    def health(self):
+        """The HTTP status, and the state and reason of each shard."""
+        answer = requests.get(self.url("admin") + "/v1/health", timeout=10)
+        return answer.status_code, {row["shard"]: (row["state"], row["reason"]) for row in answer.json()}
+
+    def metric(self, name):
+        """The sum of a metric over its labels."""
+        lines = requests.get(self.url("admin") + "/metrics", timeout=10).text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name + "{"))
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)

@@ -91,6 +91,21 @@ impl Commit {
         self.waiting_bytes + self.in_flight_bytes
     }
 
+    /// Frames that have no place yet.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// What is left of the segment that is written.
+    pub fn room_bytes(&self) -> u64 {
+        self.segment_end.0.saturating_sub(self.next.0)
+    }
+
+    /// What waits first does not fit in what is left of the segment.
+    pub fn needs_segment(&self) -> bool {
+        self.waiting.front().is_some_and(|first| padded_bytes(first.payload.len()) as u64 > self.room_bytes())
+    }
+
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.writes.is_empty()
     }
@@ -128,15 +143,13 @@ impl Commit {
 
     /// The next group, made of all that waits, up to the size of one write.
     pub fn next(&mut self) -> Next {
-        let Some(first) = self.waiting.front() else { return Next::Wait };
-        if self.writes.len() >= WRITES_IN_FLIGHT_MAX {
+        if self.waiting.is_empty() || self.writes.len() >= WRITES_IN_FLIGHT_MAX {
             return Next::Wait;
         }
-        let room = self.segment_end.0 - self.next.0;
-        if padded_bytes(first.payload.len()) as u64 > room {
+        if self.needs_segment() {
             return Next::Segment;
         }
-        let room = usize::try_from(room).unwrap_or(usize::MAX).min(IO_BYTES_MAX);
+        let room = usize::try_from(self.room_bytes()).unwrap_or(usize::MAX).min(IO_BYTES_MAX);
         let (mut bytes, mut frames) = (0, Vec::new());
         while let Some(pending) = self.waiting.front() {
             let more = frame_bytes(pending.payload.len());

@@ -20,7 +20,7 @@ use crate::frame::{Entry, Kind};
 use crate::group::Group;
 use crate::log::{Shared, State};
 use crate::reclaim::{Reclaim, plan};
-use crate::segment::Segment;
+use crate::segment::{DATA_START, Segment};
 use crate::store::close_file;
 
 /// Pause before another attempt to make a segment.
@@ -77,7 +77,7 @@ impl<D: Driver> Flusher<D> {
             spare.push_back((*segment, shared.store.open_file(segment.number).await?));
         }
         let active = spare.pop_front().expect("a log has a segment");
-        Ok(Flusher {
+        let flusher = Flusher {
             shared,
             active,
             spare,
@@ -88,7 +88,9 @@ impl<D: Driver> Flusher<D> {
             held_back: VecDeque::new(),
             writes_in_flight: 0,
             chores: FuturesUnordered::new(),
-        })
+        };
+        flusher.count_spare();
+        Ok(flusher)
     }
 
     /// Runs until the log is closed and everything is written, or can never be.
@@ -118,8 +120,8 @@ impl<D: Driver> Flusher<D> {
     }
 
     fn is_done(&self) -> bool {
+        let stuck = self.shared.stuck().is_some();
         let state = self.state();
-        let stuck = self.shared.acks.failed().is_some() || state.starved.is_some();
         let written = self.closed && state.commit.is_idle();
         state.closing && (written || stuck) && self.writes_in_flight == 0
     }
@@ -170,6 +172,7 @@ impl<D: Driver> Flusher<D> {
                         return;
                     };
                     self.enter(spare);
+                    self.count_spare();
                 }
             }
         }
@@ -243,7 +246,7 @@ impl<D: Driver> Flusher<D> {
             }
             Err(error) => {
                 tracing::error!(%error, "a write to the log failed; the log is fenced");
-                self.shared.acks.fail(Error::fenced(format!(
+                self.shared.fail(Error::fenced(format!(
                     "a write to this shard's log failed ({error}), so nobody knows what its disk holds; restart the \
                      process, which recovers what is there"
                 )));
@@ -253,12 +256,18 @@ impl<D: Driver> Flusher<D> {
         self.shared.retire(&retired);
     }
 
-    /// The next segment is made when the last one is half full.
+    fn count_spare(&self) {
+        self.state().spare_bytes = self.spare.iter().map(|(segment, _)| segment.bytes - DATA_START).sum();
+    }
+
+    /// The next segment is made when the last one is half full, or when something waits for it.
     fn make_ahead(&mut self) {
         let (segment, _) = &self.active;
         let end = self.state().commit.durable();
         let stopped = self.state().closing || self.shared.acks.failed().is_some();
-        if !stopped && self.spare.is_empty() && end.0 >= segment.base.0 + segment.bytes / 2 {
+        let due = self.spare.is_empty() && end.0 >= segment.base.0 + segment.bytes / 2;
+        let wanted = std::mem::take(&mut self.state().segment_wanted);
+        if !stopped && (due || wanted) {
             self.make(0);
         }
     }
@@ -283,15 +292,20 @@ impl<D: Driver> Flusher<D> {
         match result {
             Ok(spare) => {
                 self.spare.push_back(spare);
-                self.state().starved = None;
+                self.count_spare();
+                if self.state().full.take().is_some() {
+                    tracing::info!("the log can grow again");
+                }
             }
             Err(error) => {
-                tracing::error!(%error, "no further segment");
-                let blocked = matches!(self.state().commit.next(), Next::Segment);
-                self.state().starved = blocked.then_some(error);
+                let known = self.state().full.replace(error.clone());
+                if known.is_none() {
+                    tracing::error!(%error, "no further segment; producers are refused before the last one is full");
+                }
                 self.make(RETRY_MS);
             }
         }
+        self.shared.relief.notify();
     }
 
     fn schedule_reclaim(&mut self) {

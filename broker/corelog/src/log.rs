@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use model::limits::LOG_BACKLOG_BYTES_MAX;
 use model::{Error, Frontiers, LogGroup, LogIndex, Offset, PartitionId, Position, Result, ShardId, Term, Timestamp};
 use runtime::Driver;
 use wire::batch::BatchHeader;
@@ -19,6 +18,7 @@ use crate::group::Pending;
 use crate::notes::Notes;
 use crate::partitions::{Partition, Partitions};
 use crate::recovery::Damage;
+use crate::room::Room;
 use crate::store::Store;
 use crate::tail::Tail;
 
@@ -75,6 +75,10 @@ pub(crate) struct Shared<D: Driver> {
     pub acks: Acks,
     pub state: RefCell<State>,
     pub work: Work,
+    /// Wakes who waits for room.
+    pub relief: Work,
+    /// What is kept back for the node's own state.
+    pub reserve_bytes: usize,
     pub group: LogGroup,
     pub payload_bytes_max: usize,
     pub damage: Vec<Damage>,
@@ -89,14 +93,18 @@ pub(crate) struct State {
     pub stats: LogStats,
     /// The sequence of the next frame.
     pub sequence: u64,
-    /// Why no segment could be made, while one is needed.
-    pub starved: Option<Error>,
+    /// Room in segments made ahead.
+    pub spare_bytes: u64,
+    /// Why the last attempt to make a segment failed.
+    pub full: Option<Error>,
+    /// An append waits for a further segment.
+    pub segment_wanted: bool,
     pub closing: bool,
     /// Notes are durable that may have left old segments without a live batch.
     pub reclaim_due: bool,
 }
 
-/// Wakes the flush loop.
+/// Wakes one task that waits for something to do.
 #[derive(Default)]
 pub(crate) struct Work {
     there: Cell<bool>,
@@ -139,10 +147,19 @@ impl<D: Driver> CoreLog<D> {
 
     /// Takes one checked batch, whose records get the next offsets of the partition; it joins the next group commit.
     ///
-    /// `Busy`: too much waits for the disk, or the disk is full; `Fenced`: a write has failed, or the log is closed;
-    /// `Invalid`: no batch, or too large; `Conflict`: the term is over.
+    /// `Busy`: too much waits for the disk, see [`CoreLog::room`]; `Storage`: the disk is full; `Fenced`: a write has
+    /// failed, or the log is closed; `Invalid`: no batch, or too large; `Conflict`: the term is over.
     pub fn append(&self, partition: PartitionId, batch: Bytes, term: Term) -> Result<Appended> {
-        let header = self.shared.admit(&batch)?;
+        self.append_beside(partition, batch, term, self.shared.reserve_bytes)
+    }
+
+    /// As [`CoreLog::append`], for what the node itself has to write down: it may take half of what is kept back.
+    pub fn append_own(&self, partition: PartitionId, batch: Bytes, term: Term) -> Result<Appended> {
+        self.append_beside(partition, batch, term, self.shared.reserve_bytes / 2)
+    }
+
+    fn append_beside(&self, partition: PartitionId, batch: Bytes, term: Term, reserve: usize) -> Result<Appended> {
+        let header = self.shared.admit(&batch, reserve)?;
         let mut state = self.shared.state.borrow_mut();
         let (group, sequence) = (self.shared.group, state.sequence);
         let index = state.next_entry(group, term)?;
@@ -214,7 +231,7 @@ impl<D: Driver> CoreLog<D> {
         partition.map_or(0, |partition| partition.frames.payload_bytes(partition.frontiers.local_start()))
     }
 
-    /// Bytes that are appended and not durable; at [`LOG_BACKLOG_BYTES_MAX`] appends are refused.
+    /// Bytes that are appended and not durable.
     pub fn backlog_bytes(&self) -> usize {
         self.shared.state.borrow().commit.backlog_bytes()
     }
@@ -232,11 +249,6 @@ impl<D: Driver> CoreLog<D> {
         let state = self.shared.state.borrow();
         let partition = state.partitions.get(partition)?;
         partition.frames.beyond(partition.frontiers.local_start(), bytes)
-    }
-
-    /// Why nothing can be appended any more.
-    pub fn fenced(&self) -> Option<Error> {
-        self.shared.acks.failed()
     }
 
     /// What recovery could not read.
@@ -267,16 +279,16 @@ impl<D: Driver> CoreLog<D> {
         if let Some(flusher) = flusher {
             flusher.await;
         }
-        let stuck = self.fenced().or_else(|| self.shared.state.borrow().starved.clone());
-        self.shared.acks.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
+        let stuck = self.shared.stuck();
+        self.shared.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
         self.shared.store.close().await;
         stuck.map_or(Ok(()), Err)
     }
 }
 
 impl<D: Driver> Shared<D> {
-    /// The header of a batch that may be appended now.
-    fn admit(&self, batch: &Bytes) -> Result<BatchHeader> {
+    /// The header of a batch that may be appended now, with so much kept back.
+    fn admit(&self, batch: &Bytes, reserve: usize) -> Result<BatchHeader> {
         if let Some(error) = self.acks.failed() {
             return Err(error);
         }
@@ -293,16 +305,15 @@ impl<D: Driver> Shared<D> {
         if state.closing {
             return Err(Error::fenced("the log is closing, because the node stops; ask another one, or later"));
         }
-        if let Some(error) = &state.starved {
-            return Err(error.clone());
+        match state.room(frame_bytes(bytes), reserve) {
+            // What waits for a segment that is being made may wait in the log.
+            Room::Now | Room::WithNextSegment => Ok(header),
+            Room::Later => {
+                let backlog = state.commit.backlog_bytes();
+                Err(Error::busy(format!("{backlog} bytes wait for the disk of this shard; send again a little later")))
+            }
+            Room::Full(error) => Err(error),
         }
-        let backlog = state.commit.backlog_bytes();
-        if backlog + frame_bytes(bytes) > LOG_BACKLOG_BYTES_MAX {
-            return Err(Error::busy(format!(
-                "{backlog} bytes wait for the disk of this shard; send again a little later"
-            )));
-        }
-        Ok(header)
     }
 
     /// A note joins the next group commit, whatever waits. In a log that is fenced it never becomes durable.
@@ -316,6 +327,7 @@ impl<D: Driver> Shared<D> {
         let Some(last) = retired.last() else { return };
         let advanced = self.state.borrow_mut().retire(retired);
         self.acks.advance(last.sequence + 1);
+        self.relief.notify();
         let listeners = self.on_advance.borrow().clone();
         for (partition, high_watermark) in advanced {
             listeners.iter().for_each(|listener| listener(partition, high_watermark));
@@ -326,8 +338,19 @@ impl<D: Driver> Shared<D> {
 impl State {
     pub fn new(partitions: Partitions, commit: Commit, notes: Notes, tail_bytes: usize) -> State {
         let (tail, stats) = (Tail::new(tail_bytes), LogStats::default());
-        let (starved, closing, reclaim_due) = (None, false, true);
-        State { partitions, commit, tail, notes, stats, sequence: 0, starved, closing, reclaim_due }
+        State {
+            partitions,
+            commit,
+            tail,
+            notes,
+            stats,
+            sequence: 0,
+            spare_bytes: 0,
+            full: None,
+            segment_wanted: false,
+            closing: false,
+            reclaim_due: true,
+        }
     }
 
     /// The index of the group's next entry, which is now its last.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use model::limits::{BATCH_BYTES_MAX, IO_ALIGN};
+use model::limits::{BATCH_BYTES_MAX, IO_ALIGN, LOG_RESERVE_BYTES};
 use model::{Error, LogGroup, PartitionId, Result};
 use runtime::Driver;
 use wire::batch::BatchHeader;
@@ -23,7 +23,7 @@ impl<D: Driver> CoreLog<D> {
     /// Recovers the log of a folder, or begins one. `seen` is called for every live batch in the order of the log;
     /// a partition that is forgotten further on is shown as well, so ask [`CoreLog::partitions`] afterwards.
     ///
-    /// `Damaged`: a segment cannot be read; `Busy`: no room for a segment; `Invalid`: the settings are impossible, or a
+    /// `Damaged`: a segment cannot be read; `Storage`: no room for a segment; `Invalid`: the settings are impossible, or a
     /// newer version wrote the log.
     pub async fn open(
         driver: D,
@@ -63,6 +63,8 @@ impl<D: Driver> CoreLog<D> {
             acks: Acks::default(),
             state: RefCell::new(State::new(partitions, commit, notes, tail_bytes)),
             work: Work::default(),
+            relief: Work::default(),
+            reserve_bytes: LOG_RESERVE_BYTES.min(usize::try_from(bytes / 8).unwrap_or(usize::MAX)),
             group,
             payload_bytes_max: payload_bytes_max(bytes),
             damage: recovered.damage,

@@ -74,12 +74,24 @@ impl<D: Driver> Store<D> {
         {
             return Err(uncreatable(&path, &error));
         }
-        let file = self.driver.create_log(&path, segment.bytes).await.map_err(|error| uncreatable(&path, &error))?;
-        let mut header = file.alloc(DATA_START as usize);
-        segment.encode(&mut header);
-        file.write_at(0, header).await.map_err(|error| uncreatable(&path, &error))?;
+        let made = self.fill(&path, &segment).await;
+        if made.is_err()
+            && let Err(error) = self.driver.remove(&path).await
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), "what there is of a segment stays until the next attempt: {error}");
+        }
+        let file = made.map_err(|error| uncreatable(&path, &error))?;
         self.add(segment)?;
         Ok((segment, file))
+    }
+
+    async fn fill(&self, path: &Path, segment: &Segment) -> io::Result<D::Log> {
+        let file = self.driver.create_log(path, segment.bytes).await?;
+        let mut header = file.alloc(DATA_START as usize);
+        segment.encode(&mut header);
+        file.write_at(0, header).await?;
+        Ok(file)
     }
 
     /// A handle of its own on the file of a segment.
@@ -107,7 +119,11 @@ impl<D: Driver> Store<D> {
     /// `len` bytes at `at` of a segment's file, as [`Blocks::read`].
     pub async fn read(&self, segment: &Segment, at: u64, len: usize) -> Result<Bytes> {
         let file = self.file(segment.number).await?;
-        let bytes = file.read_at(at, len).await.map_err(|error| unreadable(&self.path(segment.number), &error))?;
+        let unreadable = |error: io::Error| {
+            let path = self.path(segment.number);
+            Error::storage(format!("{} cannot be read at {at}: {error}; check the disk", path.display()))
+        };
+        let bytes = file.read_at(at, len).await.map_err(unreadable)?;
         Ok(Bytes::from_owner(bytes))
     }
 
@@ -207,10 +223,13 @@ fn unreadable(path: &Path, error: &io::Error) -> Error {
 }
 
 fn uncreatable(path: &Path, error: &io::Error) -> Error {
-    Error::busy(format!(
-        "the log cannot grow, because {} cannot be made: {error}; free some space on its disk, writing then goes on by \
-         itself",
-        path.display()
+    let advice = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on its disk",
+        _ => "check its disk",
+    };
+    let path = path.display();
+    Error::storage(format!(
+        "the log cannot grow, because {path} cannot be made: {error}; {advice}, writing then goes on by itself"
     ))
 }
 

@@ -11,6 +11,8 @@ pub enum Kind {
     Conflict,
     /// Not now: try again later, with a pause.
     Busy,
+    /// The disk is full or does not answer: try again later; somebody may have to help.
+    Storage,
     /// The answer is unknown: look before doing it again.
     Unknown,
     /// Stored bytes are damaged: an operator must act.
@@ -47,6 +49,7 @@ constructors! {
     missing => Missing,
     conflict => Conflict,
     busy => Busy,
+    storage => Storage,
     unknown => Unknown,
     damaged => Damaged,
     fenced => Fenced,

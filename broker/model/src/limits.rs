@@ -48,6 +48,9 @@ pub const WRITES_IN_FLIGHT_MAX: usize = 4;
 pub const SEGMENT_BYTES_DEFAULT: u64 = 128 * 1024 * 1024;
 /// Frames of one log that wait for the disk.
 pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// What is kept back of the backlog, and of the last segment on a full disk, for the node's own state: deletions and
+/// notes must get in when nothing else does. At most an eighth of a segment.
+pub const LOG_RESERVE_BYTES: usize = 4 * 1024 * 1024;
 /// How long a producer is asked to pause when that much waits.
 pub const THROTTLE_MS_MAX: u32 = 1_000;
 /// Files of old segments that a shard keeps open for reading.

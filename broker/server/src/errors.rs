@@ -59,7 +59,7 @@ impl From<model::Error> for Fault {
             // The retriable codes that make a client pause: whether it was stored is not known to it.
             Kind::Busy | Kind::Unknown => ResponseError::RequestTimedOut,
             Kind::Damaged => ResponseError::CorruptMessage,
-            Kind::Fenced => ResponseError::KafkaStorageError,
+            Kind::Storage | Kind::Fenced => ResponseError::KafkaStorageError,
         };
         Fault::new(code, error.message)
     }
@@ -104,7 +104,7 @@ impl From<Fault> for model::Error {
         match fault.error {
             ResponseError::UnknownTopicOrPartition => model::Error::missing(fault.message),
             ResponseError::CorruptMessage => model::Error::damaged(fault.message),
-            ResponseError::KafkaStorageError => model::Error::fenced(fault.message),
+            ResponseError::KafkaStorageError => model::Error::storage(fault.message),
             error if error.is_retriable() => model::Error::busy(fault.message),
             _ => model::Error::invalid(fault.message),
         }

@@ -27,7 +27,7 @@ mod watches;
 pub mod groups;
 mod group_host;
 
-pub use corelog::LogStats;
+pub use corelog::{LogHealth, LogStats};
 
 pub use archiving::Held;
 pub use cluster::{Cluster, Place, Topic};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use corelog::LogStats;
+use corelog::{LogHealth, LogStats};
 use model::{Frontiers, Offset, PartitionId, ShardId, Timestamp, TopicName};
 
 use crate::archiving::Archiving;
@@ -72,6 +72,10 @@ pub enum ShardMessage {
     /// What the shard's log has done so far.
     Stats {
         reply: Reply<LogStats>,
+    },
+    /// What keeps the shard's log from working as it should.
+    Health {
+        reply: Reply<LogHealth>,
     },
     /// A topic is deleted; its partitions of this shard are named.
     Forget {

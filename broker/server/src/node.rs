@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use corelog::LogStats;
+use corelog::{LogHealth, LogStats};
 use futures_util::FutureExt;
 use futures_util::future::Shared as SharedFuture;
 use model::limits::{MAILBOX_MESSAGES_MAX, WAIT_MS_MAX};
@@ -297,6 +297,15 @@ impl NodeHandle {
         let mut all = Vec::new();
         for shard in self.node.shards() {
             all.push((shard, self.node.ask(shard, |reply| ShardMessage::Stats { reply }).await?));
+        }
+        Ok(all)
+    }
+
+    /// What keeps the logs of the shards from working as they should.
+    pub async fn log_health(&self) -> Result<Vec<(ShardId, LogHealth)>> {
+        let mut all = Vec::new();
+        for shard in self.node.shards() {
+            all.push((shard, self.node.ask(shard, |reply| ShardMessage::Health { reply }).await?));
         }
         Ok(all)
     }

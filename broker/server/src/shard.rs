@@ -297,6 +297,9 @@ impl<D: Driver> Shard<D> {
             ShardMessage::Stats { reply } => {
                 let _ = reply.try_send(self.log.stats());
             }
+            ShardMessage::Health { reply } => {
+                let _ = reply.try_send(self.log.health());
+            }
             ShardMessage::Forget { topic, partitions } => {
                 self.forget(&partitions);
                 self.forget_offsets(|name| name == topic.as_str());

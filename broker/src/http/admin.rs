@@ -9,10 +9,10 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use iceberg_sink::lake::{Lake, PartitionReport};
-use model::{Error, Kind, TopicName};
+use model::{Error, Kind, ShardId, TopicName};
 use query::{Format, Sql, render};
 use serde::Serialize;
-use server::NodeHandle;
+use server::{LogHealth, NodeHandle};
 use tokio::sync::watch;
 
 use super::{answer, metrics, refuse};
@@ -31,6 +31,7 @@ pub struct Admin {
 pub fn router(admin: Admin) -> Router {
     Router::new()
         .route("/v1/ready", get(ready))
+        .route("/v1/health", get(health))
         .route("/metrics", get(scrape))
         .route("/v1/sql", post(sql))
         .route("/v1/lake/status", get(lake_status))
@@ -45,6 +46,20 @@ async fn ready(State(admin): State<Admin>) -> Response {
         return refuse(503, "the node is stopping");
     }
     answer(200, "application/json", r#"{"ready":true}"#)
+}
+
+/// 503 while a shard has fenced itself: only a restart of the process helps then.
+async fn health(State(admin): State<Admin>) -> Response {
+    let shards = match admin.node.log_health().await {
+        Ok(shards) => shards,
+        Err(error) => return fail(&error),
+    };
+    let rows: Vec<Health> = shards.iter().map(|(shard, health)| Health::of(*shard, health)).collect();
+    let status = if rows.iter().any(|row| row.state == "fenced") { 503 } else { 200 };
+    match serde_json::to_string(&rows) {
+        Ok(text) => answer(status, "application/json", text),
+        Err(error) => refuse(500, &error.to_string()),
+    }
 }
 
 async fn scrape(State(admin): State<Admin>) -> Response {
@@ -102,6 +117,30 @@ struct Verified {
     report: PartitionReport,
 }
 
+/// The state of a shard's log: `ok`, `full` (producers are refused until its disk has room), `damaged` (some offsets
+/// cannot be read) or `fenced` (a write failed, nothing is taken any more).
+#[derive(Serialize)]
+struct Health {
+    shard: u16,
+    state: &'static str,
+    reason: Option<String>,
+    lost_ranges: usize,
+}
+
+impl Health {
+    fn of(shard: ShardId, health: &LogHealth) -> Health {
+        let LogHealth { fenced, full, lost_ranges } = health;
+        let lost = format!("{lost_ranges} ranges of offsets are damaged on disk; the node's log names them");
+        let (state, reason) = match (fenced, full) {
+            (Some(error), _) => ("fenced", Some(error.message.clone())),
+            (None, Some(error)) => ("full", Some(error.message.clone())),
+            (None, None) if *lost_ranges > 0 => ("damaged", Some(lost)),
+            (None, None) => ("ok", None),
+        };
+        Health { shard: shard.0, state, reason, lost_ranges: *lost_ranges }
+    }
+}
+
 fn json(value: &impl Serialize) -> Response {
     match serde_json::to_string(value) {
         Ok(text) => answer(200, "application/json", text),
@@ -115,6 +154,7 @@ fn fail(error: &Error) -> Response {
         Kind::Missing => 404,
         Kind::Conflict => 409,
         Kind::Busy => 503,
+        Kind::Storage => 507,
         Kind::Unknown | Kind::Damaged | Kind::Fenced => 500,
     };
     refuse(status, &error.message)

@@ -33,6 +33,17 @@ pub async fn text(admin: &Admin) -> Result<String> {
     log("frazil_log_tail_bytes", "gauge", "Recent batches held in memory.", |s| s.tail_bytes as f64);
     log("frazil_log_partitions", "gauge", "Partitions with batches in the log.", |s| s.partitions as f64);
 
+    let health = admin.node.log_health().await?;
+    let mut state = |name: &str, help: &str, value: fn(&server::LogHealth) -> usize| {
+        let samples = health.iter().map(|(shard, health)| (format!("shard=\"{shard}\""), value(health) as f64));
+        text.family(name, "gauge", help, samples);
+    };
+    state("frazil_log_fenced", "1 after a failed write: the process must be restarted.", |h| {
+        usize::from(h.fenced.is_some())
+    });
+    state("frazil_log_full", "1 while the disk has no room for a further segment.", |h| usize::from(h.full.is_some()));
+    state("frazil_log_lost_ranges", "Ranges of offsets that are damaged on disk.", |h| h.lost_ranges);
+
     let lake = admin.lake.status();
     let label = |topic: &str| format!("topic=\"{topic}\"");
     let lag = lake.iter().map(|topic| (label(&topic.topic), topic.lag_records as f64));

@@ -199,7 +199,9 @@ pub async fn sweep(context: &Context, topics: &[LakeTopic]) -> Result<()> {
         let ident = context.catalog.ident(&name);
         match sweep_one(context, topics, &ident).await {
             Ok(()) => {}
-            Err(error) if matches!(error.kind, Kind::Busy | Kind::Unknown | Kind::Conflict) => passing = Some(error),
+            Err(error) if matches!(error.kind, Kind::Busy | Kind::Storage | Kind::Unknown | Kind::Conflict) => {
+                passing = Some(error)
+            }
             Err(error) => tracing::warn!(table = %ident, %error, "cannot tell whether its topic is gone: it stays"),
         }
     }

@@ -118,7 +118,7 @@ impl Worker {
                 self.tables = None; // Whatever has happened: the heads of the tables know.
                 self.failures += 1;
                 match error.kind {
-                    Kind::Conflict | Kind::Unknown | Kind::Busy => {
+                    Kind::Conflict | Kind::Unknown | Kind::Busy | Kind::Storage => {
                         PAUSE_MAX.min(PAUSE_AFTER_FAILURE * 2u32.pow(self.failures.min(8) - 1))
                     }
                     _ => PAUSE_MAX.min(PAUSE_AFTER_FAILURE * 8u32.pow(self.failures.min(3))),

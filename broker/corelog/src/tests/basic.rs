@@ -146,14 +146,18 @@ fn a_full_disk_refuses_appends_until_there_is_room() {
             let at = driver.now().plus_ms(100);
             driver.sleep_until(at).await;
         };
-        assert_eq!(refused.kind, Kind::Busy);
-        assert!(log.fenced().is_none());
+        assert_eq!(refused.kind, Kind::Storage);
+        assert!(log.fenced().is_none() && log.health().full.is_some());
         assert!(!read_all(&log, P).await.expect("reads go on").is_empty());
         driver.faults().full.set(false);
         let count = waiting.len();
         for durable in waiting {
             durable.await.expect("it waited for room");
         }
+        let at = driver.now().plus_ms(2_000);
+        driver.sleep_until(at).await;
+        log.room(10_000).await.expect("it tried again");
+        assert!(log.health().full.is_none());
         log.append(P, batch(0, 1, 10), TERM).expect("there is room").durable.await.expect("the disk works");
         assert_eq!(read_all(&log, P).await.expect("intact").len(), count + 1);
     });

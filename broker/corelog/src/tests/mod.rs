@@ -6,5 +6,6 @@ mod basic;
 mod crash;
 mod damage;
 mod reclaim;
+mod room;
 mod scale;
 mod drivers;
