@@ -221,8 +221,13 @@ impl Archive {
             if !seen.is_archived {
                 continue;
             }
-            if seen.archived != Some(from) && seen.high_watermark > Offset::ZERO {
+            if seen.high_watermark == Offset::ZERO {
+                continue;
+            }
+            // How much is left can be told once the log knows where the archive is.
+            if seen.archived != Some(from.min(seen.high_watermark)) {
                 told.push(place(from));
+                continue;
             }
             let (topic, partition) = (seen.topic.clone(), seen.partition);
             behind.push(Behind { topic, partition, from, to: seen.high_watermark, bytes: seen.bytes });
@@ -370,3 +375,6 @@ impl Archive {
     }
 }
 
+
+#[cfg(test)]
+mod tests;

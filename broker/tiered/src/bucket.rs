@@ -155,7 +155,7 @@ impl Bucket {
     pub(crate) async fn put_object(&self, name: &str, built: &Built) -> Result<()> {
         let path = self.names.data(name)?;
         count(&self.requests.puts);
-        self.objects.put_parts(&path, built.parts.clone()).await?;
+        self.objects.put_pieces(&path, built.parts.clone()).await?;
         match self.crc_of(&path, built.bytes).await? {
             Some(crc) if crc == built.crc => Ok(()),
             _ => Err(Error::unknown(format!("object '{path}' is not in the bucket as it was written; it is sent again"))),

@@ -226,3 +226,6 @@ pub(crate) fn now_ms() -> i64 {
 pub(crate) fn not_open() -> Error {
     Error::busy("the manifest of the archive has not been read yet; try again a little later")
 }
+
+#[cfg(test)]
+mod tests;

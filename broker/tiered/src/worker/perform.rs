@@ -54,7 +54,10 @@ impl Worker {
             match effect {
                 Effect::Upload(upload) => uploads.push(upload),
                 Effect::Merge(merge) => merges.push(merge),
-                Effect::Advance(places) => self.context.source.advance(places).await,
+                Effect::Advance(places) => {
+                    self.context.source.advance(places).await;
+                    more = true;
+                }
                 Effect::Trim(places) => self.context.source.trim(places).await,
                 Effect::Delete { id, name } => {
                     self.shard().bucket.delete(&self.shard().bucket.names.data(&name)?).await?;
@@ -155,6 +158,9 @@ impl Worker {
             _ => pack_name(bucket.owner.shard, created_ms, id),
         };
         let added = self.put(name, builder.build(), 0).await?;
+        let bytes: u64 = added.runs.iter().map(|run| run.bytes).sum();
+        let left = self.shard().status().bytes_at_risk.saturating_sub(bytes);
+        self.shard().status().bytes_at_risk = left;
         self.apply(Event::Uploaded(added))?;
         Ok(more)
     }

@@ -58,11 +58,11 @@ pub async fn sweep(context: &Context) -> Result<usize> {
     Ok(orphans.len())
 }
 
-/// What is older than `before_ms` and not known. Things with other names are not ours.
+/// What was written up to `before_ms` and is not known. Things with other names are not ours.
 fn orphans(listed: Vec<ObjectMeta>, known: &HashSet<Uuid>, before_ms: i64) -> Vec<ObjectMeta> {
     let is_orphan = |object: &ObjectMeta| {
         let id = id_of(&object.location);
-        id.is_some_and(|id| !known.contains(&id)) && object.last_modified.timestamp_millis() < before_ms
+        id.is_some_and(|id| !known.contains(&id)) && object.last_modified.timestamp_millis() <= before_ms
     };
     listed.into_iter().filter(is_orphan).collect()
 }
