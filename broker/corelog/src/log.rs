@@ -178,13 +178,6 @@ impl<D: Driver> CoreLog<D> {
         self.shared.acks.wait(self.shared.state.borrow().sequence.saturating_sub(1))
     }
 
-    /// The batch with the largest timestamp: its last offset, and that timestamp.
-    pub fn max_timestamp(&self, partition: PartitionId) -> Option<(Offset, Timestamp)> {
-        let state = self.shared.state.borrow();
-        let partition = state.partitions.get(partition)?;
-        partition.frames.newest(partition.frontiers.local_start()).map(|frame| (frame.last, frame.max_timestamp))
-    }
-
     /// `f` is called after each group commit, once per partition whose high watermark it moved.
     pub fn on_advance(&self, f: impl Fn(PartitionId, Offset) + 'static) {
         self.shared.on_advance.borrow_mut().push(Rc::new(f));
