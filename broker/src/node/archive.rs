@@ -10,9 +10,9 @@ use bytes::Bytes;
 use model::{Error, Offset, PartitionId, Result, ShardId, Timestamp};
 use objects::Objects;
 use server::{Cluster, History, NodeHandle, Origin, Place, Telling, Topic};
-use tiered::{Archiver, ArchiverConfig, CacheConfig, ChunkCache, TopicRef};
 use tiered::archive::{Place as Spot, Seen};
 use tiered::source::{CONTROLLER_ID, CONTROLLER_NAME, ClusterState, Source, TopicState};
+use tiered::{Archiver, ArchiverConfig, CacheConfig, ChunkCache, TopicRef};
 
 use crate::settings::Settings;
 
@@ -29,10 +29,8 @@ pub fn start(
     objects: &Objects,
     history: &HistoryPort,
 ) -> anyhow::Result<Arc<Archiver>> {
-    let config = CacheConfig {
-        folder: settings.data_dir.join("cache"),
-        bytes_max: u64::from(settings.archive_cache_mib) << 20,
-    };
+    let config =
+        CacheConfig { folder: settings.data_dir.join("cache"), bytes_max: u64::from(settings.archive_cache_mib) << 20 };
     let cache = ChunkCache::open(config).context("archive_cache_mib")?;
     let segment_bytes = u64::from(settings.archive_segment_mib) << 20;
     let config = ArchiverConfig {

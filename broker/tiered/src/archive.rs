@@ -78,9 +78,15 @@ pub enum Effect {
     Advance(Vec<Place>),
     /// Records below are too old or too much; whoever owns them deletes them.
     Trim(Vec<Place>),
-    Delete { id: Uuid, name: String },
+    Delete {
+        id: Uuid,
+        name: String,
+    },
     /// Roots below this one, and these pages, are of no use any more.
-    Clean { roots_below: u64, pages: Vec<Uuid> },
+    Clean {
+        roots_below: u64,
+        pages: Vec<Uuid>,
+    },
 }
 
 /// A place in a partition.
@@ -374,7 +380,6 @@ impl Archive {
         places.filter_map(place).collect()
     }
 }
-
 
 #[cfg(test)]
 mod tests;

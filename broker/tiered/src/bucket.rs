@@ -136,7 +136,9 @@ impl Bucket {
             count(&self.requests.puts);
             self.objects.put(&self.names.page(*id), bytes.clone()).await?;
             if self.get(&self.names.page(*id)).await? != *bytes {
-                return Err(Error::unknown(format!("page {id} of the manifest is not in the bucket as it was written")));
+                return Err(Error::unknown(format!(
+                    "page {id} of the manifest is not in the bucket as it was written"
+                )));
             }
         }
         let path = self.names.root(self.owner.shard, write.sequence);
@@ -158,7 +160,9 @@ impl Bucket {
         self.objects.put_pieces(&path, built.parts.clone()).await?;
         match self.crc_of(&path, built.bytes).await? {
             Some(crc) if crc == built.crc => Ok(()),
-            _ => Err(Error::unknown(format!("object '{path}' is not in the bucket as it was written; it is sent again"))),
+            _ => {
+                Err(Error::unknown(format!("object '{path}' is not in the bucket as it was written; it is sent again")))
+            }
         }
     }
 

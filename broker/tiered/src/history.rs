@@ -124,12 +124,7 @@ impl History {
     }
 
     /// The record from `from` on with the largest timestamp, the first of them.
-    pub async fn newest(
-        &self,
-        topic: TopicId,
-        partition: i32,
-        from: Offset,
-    ) -> Result<Option<(Offset, Timestamp)>> {
+    pub async fn newest(&self, topic: TopicId, partition: i32, from: Offset) -> Result<Option<(Offset, Timestamp)>> {
         let times: BTreeSet<Timestamp> = {
             let archives = self.inner.context.shards.iter();
             let times = archives.flat_map(|shard| {

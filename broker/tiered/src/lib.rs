@@ -21,6 +21,7 @@ mod worker;
 mod cache;
 mod history;
 
+pub use bucket::{Bucket, Loaded};
 pub use cache::{CHUNK_BYTES, CacheConfig, ChunkCache};
 pub use history::History;
 pub use index::{Index, Object, Part};
@@ -28,4 +29,3 @@ pub use object::{Footer, Mark, ObjectBuilder, TRAILER_BYTES};
 pub use run::{Run, TopicRef};
 pub use status::{ShardStatus, Status};
 pub use worker::{Archiver, ArchiverConfig};
-pub use bucket::{Bucket, Loaded};

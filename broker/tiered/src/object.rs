@@ -203,7 +203,9 @@ impl Footer {
         let magic = reader.take(8);
         let version = reader.u16();
         if magic == Some(FOOTER_MAGIC) && version.is_some_and(|version| version > VERSION) {
-            return Err(Error::invalid("an object of the archive was written by a newer version of the program; use that"));
+            return Err(Error::invalid(
+                "an object of the archive was written by a newer version of the program; use that",
+            ));
         }
         let footer = (magic == Some(FOOTER_MAGIC) && version == Some(VERSION)).then(|| Footer::rest(reader)).flatten();
         footer.ok_or_else(|| Error::damaged("the footer of an object of the archive makes no sense"))

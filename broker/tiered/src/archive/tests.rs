@@ -8,8 +8,7 @@ use crate::root::page_edits;
 use crate::run::Run;
 
 const OWNER: Owner = Owner { cluster: Uuid::from_u128(1), shard: ShardId(0) };
-const POLICY: Policy =
-    Policy { sizes: Sizes { segment_bytes: 1_000, own_bytes: 300 }, delete_after_ms: 100 };
+const POLICY: Policy = Policy { sizes: Sizes { segment_bytes: 1_000, own_bytes: 300 }, delete_after_ms: 100 };
 
 fn topic(n: u128) -> TopicRef {
     TopicRef { id: TopicId(Uuid::from_u128(n)), name: format!("t{n}") }
@@ -94,7 +93,8 @@ impl World {
         let mut partitions = partitions;
         for seen in &mut partitions {
             let told = self.told.get(&seen.topic.id).copied();
-            seen.archived = Some(told.unwrap_or(Offset(archived(archive, seen.topic.id.0.as_u128()))).max(seen.log_start));
+            seen.archived =
+                Some(told.unwrap_or(Offset(archived(archive, seen.topic.id.0.as_u128()))).max(seen.log_start));
         }
         let mut trims = Vec::new();
         let mut step = || {
@@ -227,10 +227,13 @@ fn retention_counts_what_archive_and_log_have_together() {
     let sized = |bytes| Seen { retention_bytes: Some(bytes), archived: Some(Offset(40)), ..seen(1, 50, 100) };
     let trims = |archive: &mut Archive, seen: Seen| -> Vec<i64> {
         let effects = archive.apply(Event::Looked { now_ms: 300, due: true, partitions: vec![seen] });
-        effects.iter().flat_map(|effect| match effect {
-            Effect::Trim(places) => places.iter().map(|place| place.offset.0).collect(),
-            _ => Vec::new(),
-        }).collect()
+        effects
+            .iter()
+            .flat_map(|effect| match effect {
+                Effect::Trim(places) => places.iter().map(|place| place.offset.0).collect(),
+                _ => Vec::new(),
+            })
+            .collect()
     };
     assert_eq!(trims(&mut archive, sized(500)), [0; 0]);
     assert_eq!(trims(&mut archive, sized(300)), [20]);

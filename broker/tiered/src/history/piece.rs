@@ -33,9 +33,16 @@ pub(crate) struct Taken {
 pub(crate) enum Parsed {
     Taken(Taken),
     /// The first batch that is wanted ends here: read on to this byte.
-    Short { end: u64 },
+    Short {
+        end: u64,
+    },
     /// This batch is wrong.
-    Damaged { before: Vec<Bytes>, first: Offset, last: Offset, why: String },
+    Damaged {
+        before: Vec<Bytes>,
+        first: Offset,
+        last: Offset,
+        why: String,
+    },
 }
 
 impl Piece {
@@ -54,9 +61,8 @@ impl Piece {
                 }
                 return Parsed::Taken(Taken { batches, error: None, is_whole });
             }
-            let damaged = |last: Offset, why: String, before: Vec<Bytes>| {
-                Parsed::Damaged { before, first: expected, last, why }
-            };
+            let damaged =
+                |last: Offset, why: String, before: Vec<Bytes>| Parsed::Damaged { before, first: expected, last, why };
             let header = match BatchHeader::parse(rest) {
                 Ok(header) => header,
                 Err(error) => return damaged(Offset(run.next.0 - 1), error.to_string(), batches),
@@ -116,12 +122,8 @@ mod tests {
         }
         let built = builder.build();
         let run = built.footer.runs[0];
-        let found = Found {
-            held: Held { object: Uuid::nil(), run },
-            name: "x".into(),
-            object_bytes: built.bytes,
-            shard: 0,
-        };
+        let found =
+            Found { held: Held { object: Uuid::nil(), run }, name: "x".into(), object_bytes: built.bytes, shard: 0 };
         let (start, end) = (run.position, run.position + run.bytes);
         let object: Bytes = built.parts.concat().into();
         (Piece { found, start, expected: run.base, end, from: run.base }, object.slice(8..8 + run.bytes as usize))

@@ -75,19 +75,18 @@ fn what_is_deleted_is_forgotten_run_by_run() {
 
 #[test]
 fn offsets_and_times_are_found() {
-    let index = index(&[add(1, vec![run(0, 3, 5, 10)]), add(2, vec![run(0, 8, 9, 5)]), add(3, vec![run(0, 9, 20, 30)])]);
+    let index =
+        index(&[add(1, vec![run(0, 3, 5, 10)]), add(2, vec![run(0, 8, 9, 5)]), add(3, vec![run(0, 9, 20, 30)])]);
     let part = index.part(TOPIC, 0).unwrap();
     let base = |offset| part.at(Offset(offset)).map(|held| held.run.base.0);
     assert_eq!([0, 3, 4, 5, 8, 19, 20].map(base), [Some(3), Some(3), Some(3), Some(8), Some(8), Some(9), None]);
     let reach = |from, time| part.reaching(Offset(from), Timestamp(time)).map(|held| held.run.base.0);
     assert_eq!([reach(0, 5), reach(0, 11), reach(5, 5), reach(0, 31)], [Some(3), Some(9), Some(8), None]);
     assert_eq!((part.older(Timestamp(11)), part.older(Timestamp(10))), (Some(Offset(9)), None));
-    assert_eq!([part.beyond(110), part.beyond(119), part.beyond(120), part.beyond(1000)], [
-        Some(Offset(9)),
-        Some(Offset(5)),
-        Some(Offset(5)),
-        None
-    ]);
+    assert_eq!(
+        [part.beyond(110), part.beyond(119), part.beyond(120), part.beyond(1000)],
+        [Some(Offset(9)), Some(Offset(5)), Some(Offset(5)), None]
+    );
 }
 
 proptest! {
