@@ -44,6 +44,7 @@ fn imports_go_downwards_only() -> Result<()> {
         ("tiered", &["model", "wire", "objects"]),
         ("iceberg-sink", &["model", "wire", "schema-registry", "objects"]),
         ("query", &["model", "objects", "iceberg-sink"]),
+        ("bare", &["model", "runtime", "server"]),
         ("load", &["model", "wire"]),
     ];
     let members = members()?;

@@ -11,7 +11,9 @@ mod payload;
 mod topic;
 mod lane;
 mod produce;
+mod consume;
 mod probe;
+mod null;
 
 use std::process::ExitCode;
 
@@ -30,14 +32,20 @@ struct Cli {
 enum What {
     /// Produce to a broker and time its answers
     Produce(produce::Args),
+    /// Consume from a broker, as fast as it gives
+    Consume(consume::Args),
     /// Write 4 KiB blocks with O_DIRECT and O_DSYNC and time them
     Probe(probe::Args),
+    /// Be the least that a durable broker can be, until the process is ended
+    Null(null::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().what {
         What::Produce(args) => produce::run(args),
+        What::Consume(args) => consume::run(args),
         What::Probe(args) => probe::run(args),
+        What::Null(args) => null::run(args),
     };
     match outcome {
         Ok(figures) => {

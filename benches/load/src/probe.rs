@@ -16,7 +16,7 @@ use crate::clock::{now_ns, seconds, sleep_until, wake_on_time};
 use crate::schedule::{Pace, Slots, Times, Window};
 use crate::tally::{Latencies, Tally};
 
-const BLOCK_BYTES: usize = 4096;
+pub const BLOCK_BYTES: usize = 4096;
 const MIB: usize = 1024 * 1024;
 const WRITERS_MAX: usize = 64;
 const FILE_MIB_MAX: usize = 64 * 1024;
@@ -50,9 +50,9 @@ struct Seen {
 }
 
 /// The file, gone when dropped.
-struct Scratch {
+pub struct Scratch {
     path: PathBuf,
-    blocks: u64,
+    pub blocks: u64,
 }
 
 /// Runs and answers the figures.
@@ -127,7 +127,7 @@ fn write_on_schedule(file: &File, blocks: u64, mut slots: Slots) -> Result<Seen>
 }
 
 impl Scratch {
-    fn create(dir: &Path, file_mib: usize) -> Result<Scratch> {
+    pub fn create(dir: &Path, file_mib: usize) -> Result<Scratch> {
         let path = dir.join(format!("frazil-load-probe-{}", std::process::id()));
         let scratch = Scratch { path, blocks: (file_mib * MIB / BLOCK_BYTES) as u64 };
         let fill = || {
@@ -142,7 +142,7 @@ impl Scratch {
         Ok(scratch)
     }
 
-    fn open(&self) -> Result<File> {
+    pub fn open(&self) -> Result<File> {
         let file = OpenOptions::new().write(true).custom_flags(libc::O_DIRECT | libc::O_DSYNC).open(&self.path);
         file.with_context(|| format!("{} takes no direct writes: choose --dir on a disk", self.path.display()))
     }

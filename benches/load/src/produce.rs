@@ -159,12 +159,15 @@ struct Outcome {
     window: Window,
     broker_cpu_s: Option<f64>,
     own_cpu_s: f64,
+    /// Of a request, on average.
+    request_bytes: f64,
 }
 
 async fn drive(args: &Args) -> Result<Outcome> {
     let (pace, requests, partitions) = (args.pace()?, args.requests()?, args.partitions as i32);
     let sockets = tokio::time::timeout(PREPARE_TIMEOUT, connect(args, partitions, &requests)).await;
     let sockets = sockets.context("the broker was not ready within two minutes")??;
+    let request_bytes = requests.iter().map(Bytes::len).sum::<usize>() as f64 / requests.len() as f64;
     let window = args.times.window();
     let mut running = JoinSet::new();
     for (hand, socket) in sockets.into_iter().enumerate() {
@@ -180,7 +183,7 @@ async fn drive(args: &Args) -> Result<Outcome> {
         Ok::<_, anyhow::Error>(tally)
     };
     let ((broker_cpu_s, own_cpu_s), tally) = tokio::try_join!(processors, collect)?;
-    Ok(Outcome { tally, window, broker_cpu_s, own_cpu_s })
+    Ok(Outcome { tally, window, broker_cpu_s, own_cpu_s, request_bytes })
 }
 
 /// Makes the topic ready and opens all connections, before the clock starts.
@@ -198,7 +201,7 @@ async fn connect(args: &Args, partitions: i32, requests: &[Bytes]) -> Result<Vec
 }
 
 /// Processor seconds of the broker and of the generator in the measured time.
-async fn processors(window: Window, broker: Option<u32>) -> Result<(Option<f64>, f64)> {
+pub async fn processors(window: Window, broker: Option<u32>) -> Result<(Option<f64>, f64)> {
     let now =
         || Ok::<_, anyhow::Error>((broker.map(cpu::of_process).transpose()?, cpu::of_process(std::process::id())?));
     let mut timer = Timer::new()?;
@@ -211,7 +214,7 @@ async fn processors(window: Window, broker: Option<u32>) -> Result<(Option<f64>,
 }
 
 fn figures(args: &Args, outcome: &Outcome) -> Result<Value> {
-    let Outcome { tally, window, broker_cpu_s, own_cpu_s } = outcome;
+    let Outcome { tally, window, broker_cpu_s, own_cpu_s, request_bytes } = outcome;
     let measured_s = seconds(window.end_ns - window.measured_ns);
     let pace = match args.pace()? {
         Pace::Open { per_s } => json!({ "batches_per_s": per_s }),
@@ -237,6 +240,7 @@ fn figures(args: &Args, outcome: &Outcome) -> Result<Value> {
         "delay_us": tally.delay.figures(),
         "acked_batches": tally.answered,
         "acked_batches_per_s": tally.answered as f64 / measured_s,
+        "request_bytes": request_bytes,
         "late": tally.late,
         "failed": tally.failed,
         "first_failure": tally.first_failure,

@@ -61,6 +61,8 @@ pub(crate) struct Commit {
     /// Where the first group of this process lies.
     session: Option<Position>,
     durable: Position,
+    /// The end of the last group that is durable as a whole, and its last frame.
+    complete: Option<(Position, Position)>,
     /// In the order of the log; the first is the oldest that has not ended.
     writes: VecDeque<Write>,
     first_write: WriteId,
@@ -80,6 +82,7 @@ impl Commit {
             placed: 0,
             session: None,
             durable: next,
+            complete: None,
             writes: VecDeque::new(),
             first_write: WriteId(0),
             in_flight_bytes: 0,
@@ -117,6 +120,13 @@ impl Commit {
     /// Everything below is durable.
     pub fn durable(&self) -> Position {
         self.durable
+    }
+
+    /// The end of the groups that are durable as a whole, the last frame there, and its session; `None` before the
+    /// first one of this process is.
+    pub fn complete(&self) -> Option<(Position, Position, Position)> {
+        let (end, last) = self.complete?;
+        Some((end, last, self.session?))
     }
 
     /// The last frame that was put in a group, or stood in the log before.
@@ -207,6 +217,9 @@ impl Commit {
             self.first_write.0 += 1;
             self.in_flight_bytes -= write.bytes;
             self.durable = write.end;
+            if let Some(last) = write.frames.last() {
+                self.complete = Some((write.end, last.position));
+            }
             retired.extend(write.frames);
         }
         retired

@@ -48,6 +48,7 @@ enum Event<D: Driver> {
     /// Time to look for segments without a live batch.
     Reclaim,
     Removed(Result<()>),
+    Checkpointed(Result<()>),
 }
 
 type Chores<D> = FuturesUnordered<Pin<Box<dyn Future<Output = Event<D>>>>>;
@@ -62,6 +63,7 @@ pub(crate) struct Flusher<D: Driver> {
     /// The Closed note is appended.
     closed: bool,
     reclaiming: bool,
+    checkpointing: bool,
     /// Notes that must be durable before old segments go.
     renewed: u64,
     held_back: VecDeque<Issue<D>>,
@@ -84,6 +86,7 @@ impl<D: Driver> Flusher<D> {
             making: false,
             closed: false,
             reclaiming: false,
+            checkpointing: false,
             renewed: 0,
             held_back: VecDeque::new(),
             writes_in_flight: 0,
@@ -99,6 +102,7 @@ impl<D: Driver> Flusher<D> {
             self.write();
             self.make_ahead();
             self.schedule_reclaim();
+            self.schedule_checkpoint();
             if self.is_done() {
                 return self.close_files().await;
             }
@@ -111,6 +115,7 @@ impl<D: Driver> Flusher<D> {
                 Some(Event::Made(result)) => self.made(result),
                 Some(Event::Reclaim) => self.reclaim(),
                 Some(Event::Removed(result)) => self.removed(result),
+                Some(Event::Checkpointed(result)) => self.checkpointed(result),
             }
         }
     }
@@ -122,7 +127,7 @@ impl<D: Driver> Flusher<D> {
     fn is_done(&self) -> bool {
         let stuck = self.shared.stuck().is_some();
         let state = self.state();
-        let written = self.closed && state.commit.is_idle();
+        let written = self.closed && state.commit.is_idle() && !self.checkpointing;
         state.closing && (written || stuck) && self.writes_in_flight == 0
     }
 
@@ -308,6 +313,26 @@ impl<D: Driver> Flusher<D> {
         self.shared.relief.notify();
     }
 
+    /// What a start must read is bounded: a checkpoint is written each time the log has grown enough.
+    fn schedule_checkpoint(&mut self) {
+        let Some((end, ..)) = self.state().commit.complete() else { return };
+        let stopped = self.state().closing || self.shared.acks.failed().is_some();
+        let every_bytes = self.shared.store.checkpoint_bytes();
+        if self.checkpointing || stopped || !self.shared.marks.borrow().due(end, every_bytes) {
+            return;
+        }
+        self.checkpointing = true;
+        let shared = self.shared.clone();
+        self.chores.push(Box::pin(async move { Event::Checkpointed(shared.checkpoint(false).await) }));
+    }
+
+    fn checkpointed(&mut self, result: Result<()>) {
+        self.checkpointing = false;
+        if let Err(error) = result {
+            tracing::warn!(%error, "a start would have more to read until the next checkpoint");
+        }
+    }
+
     fn schedule_reclaim(&mut self) {
         if self.reclaiming || !std::mem::take(&mut self.state().reclaim_due) {
             return;
@@ -357,7 +382,7 @@ impl<D: Driver> Flusher<D> {
         match result {
             Ok(()) => {
                 if let Some(first) = self.shared.store.segments().first() {
-                    self.state().notes.begin_with(first);
+                    self.state().notes.begin_at(first.base);
                 }
                 self.reclaim();
             }

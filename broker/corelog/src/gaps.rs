@@ -21,6 +21,15 @@ pub(crate) struct Gap {
 pub(crate) struct Gaps(Vec<Gap>);
 
 impl Gaps {
+    /// Gaps in the order of their positions.
+    pub fn of(gaps: Vec<Gap>) -> Gaps {
+        Gaps(gaps)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Gap> {
+        self.0.iter()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -8,6 +8,7 @@ use std::mem::size_of;
 
 use model::{Offset, Position, Timestamp};
 
+use crate::fields::Fields;
 use crate::frame::FRAME_ALIGN;
 
 /// Frames that are coded relative to one another: what a lookup may have to decode.
@@ -29,8 +30,9 @@ pub(crate) struct Frames {
     chunks: VecDeque<Chunk>,
 }
 
-#[derive(Debug)]
-struct Chunk {
+/// Up to 64 frames, one after the other. Once full it never changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chunk {
     /// The first frame is coded relative to this place.
     base: Offset,
     position: Position,
@@ -158,6 +160,44 @@ impl Frames {
         }
     }
 
+    /// Chunks that are not full, or do not end below `position`.
+    pub fn chunks_beyond(&self, position: Position) -> impl Iterator<Item = &Chunk> {
+        self.chunks.iter().filter(move |chunk| !chunk.is_full() || chunk.last_position >= position)
+    }
+
+    /// Full chunks whose last frame lies in `from..to`.
+    pub fn full_within(&self, from: Position, to: Position) -> impl Iterator<Item = &Chunk> {
+        let first = self.chunks.partition_point(|chunk| chunk.last_position < from);
+        let within = self.chunks.iter().skip(first).take_while(move |chunk| chunk.last_position < to);
+        within.filter(|chunk| chunk.is_full())
+    }
+
+    /// Adds a chunk that was saved; false if it does not follow.
+    pub fn restore(&mut self, chunk: Chunk) -> bool {
+        let follows = self
+            .chunks
+            .back()
+            .is_none_or(|last| last.is_full() && last.end <= chunk.base && last.last_position < chunk.position);
+        if follows {
+            self.chunks.push_back(chunk);
+        }
+        follows
+    }
+
+    /// The offset behind the last frame; `None` if there is none.
+    pub fn end(&self) -> Option<Offset> {
+        self.chunks.back().map(|chunk| chunk.end)
+    }
+
+    /// The frames that lie in `from..to`: the first offset of the first and the last one of the last.
+    pub fn offsets_within(&self, from: Position, to: Position) -> Option<(Offset, Offset)> {
+        let first = self.chunks.partition_point(|chunk| chunk.last_position < from);
+        let near = self.chunks.iter().skip(first).take_while(|chunk| chunk.position < to);
+        let mut frames = near.flat_map(Chunk::frames).filter(|frame| from <= frame.position && frame.position < to);
+        let first = frames.next()?;
+        Some((first.base, frames.last().unwrap_or(first).last))
+    }
+
     /// What the list takes up in memory.
     pub fn memory_bytes(&self) -> usize {
         let coded: usize = self.chunks.iter().map(|chunk| chunk.coded.capacity()).sum();
@@ -195,18 +235,69 @@ impl Chunk {
         self.payload_bytes += u64::from(frame.payload_bytes);
     }
 
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    pub fn end(&self) -> Offset {
+        self.end
+    }
+
+    fn is_full(&self) -> bool {
+        self.count == CHUNK_FRAMES_MAX
+    }
+
+    /// As `docs/formats/checkpoint.md` draws it.
+    pub fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.base.0.to_le_bytes());
+        bytes.extend_from_slice(&self.position.0.to_le_bytes());
+        bytes.extend_from_slice(&self.count.to_le_bytes());
+        let coded_bytes = u16::try_from(self.coded.len()).expect("a frame has at most 50 bytes");
+        bytes.extend_from_slice(&coded_bytes.to_le_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&self.coded);
+    }
+
+    /// Takes one chunk; `None` if it could not have been made here.
+    pub fn decode(fields: &mut Fields<'_>) -> Option<Chunk> {
+        let (base, position) = (Offset(fields.i64()?), Position(fields.u64()?));
+        let (count, coded_bytes, _) = (fields.u16()?, fields.u16()?, fields.u32()?);
+        if base.0 < 0 || !(1..=CHUNK_FRAMES_MAX).contains(&count) {
+            return None;
+        }
+        let coded = fields.bytes(usize::from(coded_bytes))?;
+        let first = FrameAt { base, last: base, position, payload_bytes: 0, max_timestamp: Timestamp::NONE };
+        let mut chunk = Chunk { count, coded: coded.to_vec(), ..Chunk::new(&first) };
+        let mut numbers = Fields(coded);
+        for n in 0..count {
+            let base = chunk.end.0.checked_add_unsigned(numbers.number()?)?;
+            let last = base.checked_add_unsigned(numbers.number()?)?;
+            let step = numbers.number()?.checked_mul(FRAME_ALIGN as u64)?;
+            if (step == 0) != (n == 0) {
+                return None;
+            }
+            chunk.end = Offset(last.checked_add(1)?);
+            chunk.last_position = Position(chunk.last_position.0.checked_add(step)?);
+            chunk.payload_bytes += u64::from(u32::try_from(numbers.number()?).ok()?);
+            chunk.last_timestamp = chunk.last_timestamp.wrapping_add(unzigzag(numbers.number()?));
+            chunk.max_timestamp = chunk.max_timestamp.max(chunk.last_timestamp);
+        }
+        numbers.is_empty().then_some(chunk)
+    }
+
     fn frames(&self) -> impl Iterator<Item = FrameAt> + '_ {
         let (mut end, mut position, mut timestamp) = (self.base, self.position, 0_i64);
-        let mut coded = &self.coded[..];
+        let mut coded = Fields(&self.coded);
         std::iter::from_fn(move || {
             if coded.is_empty() {
                 return None;
             }
-            let base = end.plus(take(&mut coded).cast_signed());
-            let last = base.plus(take(&mut coded).cast_signed());
-            position = Position(position.0 + take(&mut coded) * FRAME_ALIGN as u64);
-            let payload_bytes = u32::try_from(take(&mut coded)).expect("it was coded from one");
-            timestamp = timestamp.wrapping_add(unzigzag(take(&mut coded)));
+            let mut take = || coded.number().expect("numbers are coded whole");
+            let base = end.plus(take().cast_signed());
+            let last = base.plus(take().cast_signed());
+            position = Position(position.0 + take() * FRAME_ALIGN as u64);
+            let payload_bytes = u32::try_from(take()).expect("it was coded from one");
+            timestamp = timestamp.wrapping_add(unzigzag(take()));
             end = last.plus(1);
             Some(FrameAt { base, last, position, payload_bytes, max_timestamp: Timestamp(timestamp) })
         })
@@ -228,19 +319,6 @@ fn put(coded: &mut Vec<u8>, mut number: u64) {
         number >>= 7;
     }
     coded.push(number as u8);
-}
-
-fn take(coded: &mut &[u8]) -> u64 {
-    let (mut number, mut shift) = (0, 0);
-    loop {
-        let (byte, rest) = coded.split_first().expect("numbers are coded whole");
-        *coded = rest;
-        number |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return number;
-        }
-        shift += 7;
-    }
 }
 
 #[cfg(test)]

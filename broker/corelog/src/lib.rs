@@ -5,8 +5,10 @@
 //!
 //! [`Driver`]: runtime::Driver
 
+mod checkpoint;
 mod commit;
 mod durable;
+mod fields;
 mod flush;
 mod frame;
 mod gaps;
@@ -30,6 +32,7 @@ mod times;
 #[cfg(test)]
 mod tests;
 
+pub use checkpoint::Owner;
 pub use durable::Durable;
 pub use log::{Appended, CoreLog, LogConfig, LogStats};
 pub use recovery::Damage;

@@ -11,6 +11,7 @@ use model::{Error, Frontiers, LogGroup, LogIndex, Offset, PartitionId, Position,
 use runtime::Driver;
 use wire::batch::BatchHeader;
 
+use crate::checkpoint::{Marks, Owner};
 use crate::commit::{Commit, Retired};
 use crate::durable::{Acks, Durable};
 use crate::frame::{Entry, GroupEnd, Kind, frame_bytes};
@@ -32,6 +33,8 @@ pub struct LogConfig {
     pub segment_bytes: u64,
     /// Recent group commits that stay in memory.
     pub tail_cache_bytes: usize,
+    /// The log has grown by this much when a checkpoint is written.
+    pub checkpoint_bytes: u64,
 }
 
 /// The log of one shard. Clones are handles on the same log.
@@ -82,6 +85,8 @@ pub(crate) struct Shared<D: Driver> {
     pub group: LogGroup,
     pub payload_bytes_max: usize,
     pub damage: Vec<Damage>,
+    pub owner: Option<Rc<dyn Owner>>,
+    pub marks: RefCell<Marks>,
     pub on_advance: RefCell<Vec<OnAdvance>>,
 }
 
@@ -100,6 +105,8 @@ pub(crate) struct State {
     /// An append waits for a further segment.
     pub segment_wanted: bool,
     pub closing: bool,
+    /// The last frame is Closed, and durable.
+    pub closed: bool,
     /// Notes are durable that may have left old segments without a live batch.
     pub reclaim_due: bool,
 }
@@ -273,6 +280,11 @@ impl<D: Driver> CoreLog<D> {
             flusher.await;
         }
         let stuck = self.shared.stuck();
+        if stuck.is_none()
+            && let Err(error) = self.shared.checkpoint(true).await
+        {
+            tracing::warn!(%error, "the next start reads the log from an older checkpoint");
+        }
         self.shared.fail(Error::fenced("the log is closed, because the node stops; ask another one, or later"));
         self.shared.store.close().await;
         stuck.map_or(Ok(()), Err)
@@ -342,6 +354,7 @@ impl State {
             full: None,
             segment_wanted: false,
             closing: false,
+            closed: false,
             reclaim_due: true,
         }
     }
@@ -384,7 +397,7 @@ impl State {
                     self.notes.durable(entry, *position);
                     self.reclaim_due = true;
                 }
-                Kind::Closed => {}
+                Kind::Closed => self.closed = true,
             }
         }
         advanced

@@ -69,16 +69,23 @@ impl Notes {
         self.befores.get(&segment.base).copied()
     }
 
+    /// The last frame before a segment, as it was saved.
+    pub fn restore_before(&mut self, segment: &Segment, before: Option<Position>) {
+        if let Some(before) = before {
+            self.befores.insert(segment.base, before);
+        }
+    }
+
     /// True if what stands in this segment of the middle must stay: frames before it are dead only because of it.
     pub fn holds_back(&self, segment: &Segment, partitions: &Partitions) -> bool {
         self.tombs.iter().any(|(partition, at)| segment.holds(*at) && partitions.get(*partition).is_some())
     }
 
-    /// The log begins with this segment now.
-    pub fn begin_with(&mut self, first: &Segment) {
-        self.befores.retain(|base, _| *base >= first.base);
-        self.tombs.retain(|_, at| *at >= first.base);
-        self.gaps.forget_below(first.base);
+    /// The log begins here now.
+    pub fn begin_at(&mut self, first: Position) {
+        self.befores.retain(|base, _| *base >= first);
+        self.tombs.retain(|_, at| *at >= first);
+        self.gaps.forget_below(first);
         if self.gaps.is_empty() {
             self.gaps_at = None;
         }

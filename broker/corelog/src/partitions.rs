@@ -33,6 +33,11 @@ impl Partition {
         }
     }
 
+    /// A partition of an earlier process, without its frames.
+    pub fn saved(frontiers: Frontiers, start_note: Option<Position>, lost: Vec<Range<Offset>>) -> Partition {
+        Partition { frontiers, start_note, lost, ..Partition::new(0) }
+    }
+
     /// A durable batch, already appended.
     fn list(&mut self, entry: &Entry, position: Position, payload_bytes: u32) {
         let (base, last, max_timestamp) = (entry.base, entry.last(), entry.max_timestamp);
@@ -124,6 +129,25 @@ impl Partitions {
 
     pub fn forget(&mut self, partition: PartitionId) -> bool {
         self.map.remove(&partition).is_some()
+    }
+
+    /// A partition that was saved; false if there is one already.
+    pub fn restore(&mut self, id: PartitionId, partition: Partition) -> bool {
+        self.map.insert(id, partition).is_none()
+    }
+
+    /// What lies in `from..to` is gone. Returns what was still wanted of it: partition, first and last offset.
+    pub fn lose(&mut self, from: Position, to: Position) -> Vec<(PartitionId, Offset, Offset)> {
+        let mut lost = Vec::new();
+        for (id, partition) in &mut self.map {
+            let Some((first, last)) = partition.frames.offsets_within(from, to) else { continue };
+            let first = first.max(partition.frontiers.local_start());
+            if first <= last {
+                partition.lost.push(first..last.plus(1));
+                lost.push((*id, first, last));
+            }
+        }
+        lost
     }
 
     /// A batch was found in the log. `Err`: its offsets were seen before.

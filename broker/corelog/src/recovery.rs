@@ -45,6 +45,19 @@ pub(crate) struct Recovered {
     pub torn: bool,
 }
 
+/// What is known of the log before the place where reading begins.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// Reading begins here.
+    pub at: Position,
+    /// The last frame before, and its session.
+    pub last: Position,
+    pub session: Position,
+    /// That frame is Closed.
+    pub closed: bool,
+    pub gaps: Gaps,
+}
+
 /// The frame after which the next one comes.
 #[derive(Debug, Clone, Copy)]
 struct Chain {
@@ -78,16 +91,34 @@ struct Recovery<'a, B> {
     closed: bool,
 }
 
-/// Follows the frames of `segments`, which are in the order of their positions and not empty.
+/// [`recover_behind`] nothing.
+#[cfg(test)]
 pub(crate) async fn recover<B: Blocks>(
     segments: &[Segment],
     blocks: B,
+    found: impl FnMut(Found<'_>) -> Result<()>,
+) -> Result<Recovered> {
+    recover_behind(segments, blocks, None, found).await
+}
+
+/// Follows the frames of `segments`, which are in the order of their positions and not empty: those behind the part
+/// that is known, if there is one.
+pub(crate) async fn recover_behind<B: Blocks>(
+    segments: &[Segment],
+    blocks: B,
+    known: Option<Known>,
     mut found: impl FnMut(Found<'_>) -> Result<()>,
 ) -> Result<Recovered> {
     let scan = Scan::new(segments, blocks);
     let start = segments.first().expect("a log has a segment").data_start();
     let mut recovery = Recovery::new(scan, start);
-    let at = recovery.follow(start, &mut found).await?;
+    let mut from = start;
+    if let Some(Known { at, last, session, closed, gaps }) = known {
+        from = at;
+        recovery.chain = Some(Chain { last, session });
+        (recovery.closed, recovery.gaps) = (closed, gaps);
+    }
+    let at = recovery.follow(from, &mut found).await?;
     recovery.explain_holes();
     let last = recovery.chain.map_or(Position(0), |chain| chain.last);
     let end = Position(at.0.next_multiple_of(IO_ALIGN as u64));

@@ -24,22 +24,38 @@ pub(crate) struct Store<D: Driver> {
 }
 
 impl<D: Driver> Store<D> {
-    /// Finds the segments of a folder, which is made if it is missing.
-    pub async fn open(driver: D, config: LogConfig) -> Result<Store<D>> {
-        let dir = config.dir.clone();
-        driver.create_dir(&dir).await.map_err(|error| unreadable(&dir, &error))?;
-        let entries = driver.list(&dir).await.map_err(|error| unreadable(&dir, &error))?;
-        let mut numbered: Vec<(u64, DirEntry)> =
-            entries.into_iter().filter_map(|entry| Some((number_of(&entry.name)?, entry))).collect();
+    /// The files of a folder, which is made if it is missing.
+    pub async fn list(driver: &D, dir: &Path) -> Result<Vec<DirEntry>> {
+        driver.create_dir(dir).await.map_err(|error| unreadable(dir, &error))?;
+        driver.list(dir).await.map_err(|error| unreadable(dir, &error))
+    }
+
+    /// Finds the segments among the files of the folder. The headers of those that are `known` are not read.
+    pub async fn open(driver: D, config: LogConfig, entries: &[DirEntry], known: &[Segment]) -> Result<Store<D>> {
+        let mut numbered: Vec<(u64, &DirEntry)> =
+            entries.iter().filter_map(|entry| Some((number_of(&entry.name)?, entry))).collect();
         numbered.sort_by_key(|(number, _)| *number);
         let (segments, open) = (RefCell::new(Vec::new()), RefCell::new(VecDeque::new()));
         let store = Store { driver, config, segments, open };
         for (number, entry) in numbered {
-            if let Some(segment) = store.examine(number, entry.len).await? {
+            let known = known.iter().find(|known| known.number == number && known.bytes == entry.len);
+            let segment = match known {
+                Some(known) => Some(*known),
+                None => store.examine(number, entry.len).await?,
+            };
+            if let Some(segment) = segment {
                 store.add(segment)?;
             }
         }
         Ok(store)
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.config.dir
+    }
+
+    pub fn checkpoint_bytes(&self) -> u64 {
+        self.config.checkpoint_bytes
     }
 
     pub fn segments(&self) -> Vec<Segment> {

@@ -57,6 +57,12 @@ pub const THROTTLE_MS_MAX: u32 = 1_000;
 pub const SEGMENTS_OPEN_MAX: usize = 64;
 /// How often a shard looks for records that retention drops; `log.retention.check.interval.ms` in Kafka is longer.
 pub const RETENTION_TICK_MS: u64 = 30_000;
+/// A log has grown by this much when its next checkpoint is written: about as much is read at a start.
+pub const CHECKPOINT_EVERY_BYTES: u64 = 64 * 1024 * 1024;
+/// Checkpoints of a log that are kept: the second is for the case that the first is damaged.
+pub const CHECKPOINTS_KEPT: usize = 2;
+/// What of a checkpoint is put together at a time, before others get their turn.
+pub const CHECKPOINT_SLICE_BYTES: usize = 64 * 1024;
 /// Recent frames kept in memory per shard.
 pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
 

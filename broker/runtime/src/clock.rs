@@ -36,6 +36,12 @@ impl Random {
         Random(Cell::new(RandomState::new().hash_one(now())))
     }
 
+    /// The same numbers for the same seed.
+    #[cfg(any(test, feature = "fake"))]
+    pub(crate) fn of(seed: u64) -> Random {
+        Random(Cell::new(seed))
+    }
+
     pub(crate) fn next(&self) -> u64 {
         let state = self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.0.set(state);

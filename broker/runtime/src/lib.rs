@@ -1,6 +1,6 @@
 //! How does a shard reach clock, disk, network and other shards?
 //!
-//! `driver` is the door; `portable` and `uring` are what stands behind it.
+//! `driver` is the door; `portable` and `uring` are what stands behind it, and in tests `fake`.
 
 mod buffer;
 mod clock;
@@ -8,6 +8,8 @@ mod common;
 mod cores;
 mod disk;
 mod driver;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 mod heartbeat;
 mod mailbox;
 mod net;

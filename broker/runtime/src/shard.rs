@@ -16,7 +16,7 @@ use crate::heartbeat::Heartbeat;
 /// A shard that is not ready after so long will not come.
 const READY_WAIT: Duration = Duration::from_secs(10);
 /// How long the tasks of an ending shard have.
-const END_WAIT_MS: u64 = 5_000;
+pub(crate) const END_WAIT_MS: u64 = 5_000;
 /// What a ring may register, whatever the limit: more only pins memory.
 const IO_MEMORY_MAX: usize = 4 * 1024 * 1024;
 /// The least that a ring works with.

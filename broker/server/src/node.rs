@@ -11,7 +11,7 @@ use bytes::Bytes;
 use corelog::{LogHealth, LogStats};
 use futures_util::FutureExt;
 use futures_util::future::Shared as SharedFuture;
-use model::limits::{MAILBOX_MESSAGES_MAX, WAIT_MS_MAX};
+use model::limits::{MAILBOX_MESSAGES_MAX, RETENTION_TICK_MS, SEGMENT_BYTES_DEFAULT, TAIL_CACHE_BYTES, WAIT_MS_MAX};
 use model::{Error, NodeId, Offset, Result, ShardId, TopicName, TopicSettings};
 use runtime::{MailReceiver, MailSender, mailbox};
 
@@ -63,6 +63,29 @@ pub struct NodeConfig {
     pub archives: bool,
     /// Where records are read that the logs no longer hold.
     pub history: Arc<dyn History>,
+}
+
+impl NodeConfig {
+    /// A node of one shard without anything around it.
+    pub fn plain(data_dir: PathBuf, kafka: SocketAddr) -> NodeConfig {
+        NodeConfig {
+            data_dir,
+            shards: 1,
+            kafka,
+            advertised_host: kafka.ip().to_string(),
+            advertised_port: kafka.port(),
+            node: NodeId(1),
+            auto_create: false,
+            partitions_default: 1,
+            groups: GroupSettings::default(),
+            gate: Arc::new(OpenGate),
+            registry: Arc::default(),
+            segment_bytes: SEGMENT_BYTES_DEFAULT,
+            tail_cache_bytes: TAIL_CACHE_BYTES,
+            retention_tick_ms: RETENTION_TICK_MS,
+            archives: false,
+        }
+    }
 }
 
 /// What all shards and handles of a node share. Nothing here is locked: snapshots and mailboxes only.

@@ -47,7 +47,7 @@ impl<D: Driver> Shard<D> {
         let header = check_envelope(&topic, &batch, by)?;
         let claim = Claim::of(&header);
         if let Some(claim) = claim
-            && let Verdict::Duplicate(base) = self.producers.borrow().check(place.id, claim)?
+            && let Verdict::Duplicate(base) = self.producers().check(place.id, claim)?
         {
             let wait = Wait::Mark(place.id, base.plus(i64::from(header.record_count)));
             return Ok(Placed { stored: self.stored(place.id, base, Timestamp::NONE), wait });
@@ -57,7 +57,7 @@ impl<D: Driver> Shard<D> {
             && let Err(refused) = self.check_records(&topic, &batch)
         {
             if let Some(claim) = claim {
-                self.producers.borrow_mut().refused(place.id, claim, now.0);
+                self.producers().refused(place.id, claim, now.0);
             }
             return Err(refused);
         }
@@ -74,7 +74,7 @@ impl<D: Driver> Shard<D> {
             _ => Fault::from(error),
         })?;
         if let Some(claim) = claim {
-            self.producers.borrow_mut().appended(place.id, claim, appended.base, now.0);
+            self.producers().appended(place.id, claim, appended.base, now.0);
         }
         Ok(Placed { stored: self.stored(place.id, appended.base, append_time), wait: Wait::Frame(appended.durable) })
     }

@@ -10,13 +10,19 @@ use model::{Offset, PartitionId};
 
 use crate::errors::Fault;
 
+mod saved;
+
+pub use saved::Kept;
+
 /// Batches of one producer that can be recognised when they are sent again: as many as clients have in flight.
 const BATCHES_KEPT: usize = 5;
 
 /// The idempotent producers of all partitions of a shard.
 #[derive(Debug, Default)]
 pub struct Producers {
-    states: HashMap<(PartitionId, i64), State>,
+    states: HashMap<PartitionId, HashMap<i64, State>>,
+    /// States, over all partitions.
+    count: usize,
 }
 
 #[derive(Debug)]
@@ -90,7 +96,8 @@ impl Producers {
             return Err(Fault::new(ResponseError::InvalidRecord, why));
         }
         // A producer that we do not know (any more) may begin anywhere, as in Kafka since KIP-360.
-        let Some(state) = self.states.get(&(partition, claim.producer)) else { return Ok(Verdict::Append) };
+        let state = self.states.get(&partition).and_then(|states| states.get(&claim.producer));
+        let Some(state) = state else { return Ok(Verdict::Append) };
         if claim.epoch < state.epoch {
             let why = format!("producer {} has epoch {} by now, not {}", claim.producer, state.epoch, claim.epoch);
             return Err(Fault::new(ResponseError::InvalidProducerEpoch, why));
@@ -117,7 +124,7 @@ impl Producers {
     pub fn appended(&mut self, partition: PartitionId, claim: Claim, base: Offset, at_ms: i64) {
         let sent = Sent { first: claim.first, last: claim.last(), base };
         let fresh = || State { batches: VecDeque::with_capacity(1), ..State::awaiting(claim, at_ms) };
-        let state = self.states.entry((partition, claim.producer)).or_insert_with(fresh);
+        let state = state_of(&mut self.states, &mut self.count, partition, claim.producer, fresh);
         if state.epoch != claim.epoch {
             *state = fresh();
         }
@@ -127,43 +134,77 @@ impl Producers {
         }
         state.batches.push_back(sent);
         state.next = step(sent.last, 1);
-        if self.states.len() > PRODUCERS_PER_SHARD_MAX {
-            self.make_room();
+        self.keep_bound();
+    }
+
+    /// As `appended`, for a batch that was found in the log and may be known already.
+    pub fn found(&mut self, partition: PartitionId, claim: Claim, base: Offset, at_ms: i64) {
+        let state = self.states.get(&partition).and_then(|states| states.get(&claim.producer));
+        let newest = state.and_then(|state| state.batches.back());
+        if newest.is_none_or(|newest| newest.base < base) {
+            self.appended(partition, claim, base, at_ms);
         }
     }
 
     /// The first batch of a producer was refused. Those behind it are on their way already, and must not be taken for
     /// its beginning: the producer numbers its records anew and sends this sequence again.
     pub fn refused(&mut self, partition: PartitionId, claim: Claim, at_ms: i64) {
-        self.states.entry((partition, claim.producer)).or_insert_with(|| State::awaiting(claim, at_ms));
-        if self.states.len() > PRODUCERS_PER_SHARD_MAX {
-            self.make_room();
-        }
+        let awaiting = || State::awaiting(claim, at_ms);
+        state_of(&mut self.states, &mut self.count, partition, claim.producer, awaiting);
+        self.keep_bound();
     }
 
     /// Forgets the producers of deleted partitions.
     pub fn forget(&mut self, gone: impl Fn(PartitionId) -> bool) {
-        self.states.retain(|(partition, _), _| !gone(*partition));
+        self.states.retain(|partition, _| !gone(*partition));
+        self.count = self.states.values().map(HashMap::len).sum();
     }
 
     /// Forgets producers that have been silent for long.
     pub fn expire(&mut self, now_ms: i64) {
-        self.states.retain(|_, state| now_ms.saturating_sub(state.used_ms) < PRODUCER_EXPIRY_MS);
+        self.retain(|state| now_ms.saturating_sub(state.used_ms) < PRODUCER_EXPIRY_MS);
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&State) -> bool) {
+        self.states.retain(|_, states| {
+            states.retain(|_, state| keep(state));
+            !states.is_empty()
+        });
+        self.count = self.states.values().map(HashMap::len).sum();
+    }
+
+    fn keep_bound(&mut self) {
+        if self.count > PRODUCERS_PER_SHARD_MAX {
+            self.make_room();
+        }
     }
 
     /// Forgets the quarter that has been silent for longest.
     fn make_room(&mut self) {
-        let mut used: Vec<i64> = self.states.values().map(|state| state.used_ms).collect();
+        let mut used: Vec<i64> = self.states.values().flat_map(HashMap::values).map(|state| state.used_ms).collect();
         let at = used.len() / 4;
         let (_, limit, _) = used.select_nth_unstable(at);
         let limit = *limit;
-        let mut spare = self.states.len() - at;
-        self.states.retain(|_, state| {
+        let mut spare = self.count - at;
+        self.retain(|state| {
             let keep = state.used_ms > limit || (state.used_ms == limit && spare > 0);
             spare = spare.saturating_sub(usize::from(keep));
             keep
         });
     }
+}
+
+fn state_of<'a>(
+    states: &'a mut HashMap<PartitionId, HashMap<i64, State>>,
+    count: &mut usize,
+    partition: PartitionId,
+    producer: i64,
+    fresh: impl FnOnce() -> State,
+) -> &'a mut State {
+    states.entry(partition).or_default().entry(producer).or_insert_with(|| {
+        *count += 1;
+        fresh()
+    })
 }
 
 #[cfg(test)]

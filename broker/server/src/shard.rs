@@ -1,6 +1,6 @@
 //! What does one core of the node own, and how does it live from start to stop?
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::HashSet;
 use std::future::Future;
 use std::pin::pin;
@@ -9,7 +9,9 @@ use std::sync::Arc;
 
 use corelog::{CoreLog, LogConfig};
 use futures_util::future::{Either, select};
-use model::limits::{CONNECTIONS_PER_SHARD_MAX, MAILBOX_MESSAGES_MAX, REQUEST_BYTES_IN_FLIGHT_MAX};
+use model::limits::{
+    CHECKPOINT_EVERY_BYTES, CONNECTIONS_PER_SHARD_MAX, MAILBOX_MESSAGES_MAX, REQUEST_BYTES_IN_FLIGHT_MAX,
+};
 use model::{Error, PartitionId, Result, ShardId, Term};
 use runtime::{Driver, Instant, Listener, MailReceiver, TaskHandle};
 
@@ -23,7 +25,7 @@ use crate::group_host::GroupHost;
 use crate::layout;
 use crate::message::ShardMessage;
 use crate::node::{Founding, Node, ShardSeed};
-use crate::producers::{Claim, Producers};
+use crate::producers::{Kept, Producers};
 use crate::recalls::Recalls;
 use crate::watches::Watches;
 
@@ -48,7 +50,7 @@ pub struct Shard<D: Driver> {
     pub recalls: RefCell<Recalls>,
     /// Who waits for the archive.
     pub recall_watches: Watches,
-    pub producers: RefCell<Producers>,
+    kept: Rc<Kept>,
     pub checkers: RefCell<Checkers>,
     pub admission: Admissions,
     pub apis: ApiTable<D>,
@@ -83,21 +85,15 @@ async fn start<D: Driver>(
     founding: Founding,
 ) -> Result<(Rc<Shard<D>>, D::Task<()>)> {
     let watches = Rc::new(Watches::default());
-    let mut producers = Producers::default();
     let config = LogConfig {
         dir: layout::shard_dir(&node.config.data_dir, id),
         shard: id,
         segment_bytes: node.config.segment_bytes,
         tail_cache_bytes: node.config.tail_cache_bytes,
+        checkpoint_bytes: CHECKPOINT_EVERY_BYTES,
     };
-    let now_ms = driver.wall_ms();
-    let log = CoreLog::open(driver.clone(), config, |partition, header| {
-        if let Some(claim) = Claim::of(header) {
-            // Not the records' own times: old data may have been sent just now.
-            producers.appended(partition, claim, model::Offset(header.base_offset), now_ms);
-        }
-    })
-    .await?;
+    let kept = Rc::new(Kept { producers: RefCell::default(), now_ms: driver.wall_ms() });
+    let log = CoreLog::open_for(driver.clone(), config, kept.clone()).await?;
     log.on_advance({
         let watches = watches.clone();
         move |partition, _| watches.wake(partition)
@@ -109,7 +105,7 @@ async fn start<D: Driver>(
         watches,
         recalls: RefCell::default(),
         recall_watches: Watches::default(),
-        producers: RefCell::new(producers),
+        kept,
         checkers: RefCell::default(),
         admission: Admissions::new(REQUEST_BYTES_IN_FLIGHT_MAX),
         apis: ApiTable::new(),
@@ -164,6 +160,11 @@ async fn found<D: Driver>(
 }
 
 impl<D: Driver> Shard<D> {
+    /// The idempotent producers of this shard's partitions.
+    pub fn producers(&self) -> RefMut<'_, Producers> {
+        self.kept.producers.borrow_mut()
+    }
+
     /// Starts a task that nobody waits for; it ends with the shard at the latest.
     pub fn start(&self, name: &'static str, task: impl Future<Output = ()> + 'static) {
         drop(self.driver.spawn(name, task));
@@ -182,6 +183,7 @@ impl<D: Driver> Shard<D> {
         let cluster = self.node.cluster();
         let places = cluster.topics().flat_map(|topic| topic.partitions.iter());
         let known: HashSet<PartitionId> = places.map(|p| p.id).chain([PartitionId::CONTROLLER]).collect();
+        self.producers().forget(|partition| !known.contains(&partition));
         let orphans: Vec<PartitionId> = self.log.partitions().into_iter().filter(|p| !known.contains(p)).collect();
         if !orphans.is_empty() {
             tracing::info!(shard = self.id.0, partitions = orphans.len(), "forgets the partitions of deleted topics");
@@ -192,7 +194,7 @@ impl<D: Driver> Shard<D> {
     fn forget(&self, partitions: &[PartitionId]) {
         let gone: HashSet<PartitionId> = partitions.iter().copied().collect();
         self.recalls.borrow_mut().forget(&gone);
-        self.producers.borrow_mut().forget(|partition| gone.contains(&partition));
+        self.producers().forget(|partition| gone.contains(&partition));
         let cluster = self.node.cluster();
         self.checkers.borrow_mut().forget(|topic| !cluster.has(topic));
         for partition in partitions {
@@ -226,7 +228,7 @@ impl<D: Driver> Shard<D> {
     async fn expire_producers(self: Rc<Self>) {
         loop {
             self.driver.sleep_until(self.driver.now().plus_ms(EXPIRY_EVERY_MS)).await;
-            self.producers.borrow_mut().expire(self.driver.wall_ms());
+            self.producers().expire(self.driver.wall_ms());
         }
     }
 

@@ -46,7 +46,8 @@ fn damage_after_recovery_is_found_when_it_is_read() {
             log.append(p, batch(n, 2, 5_000), TERM).expect("there is room").durable.await.expect("the disk works");
         }
         let position = log.shared.frame_reaching(p, Offset(10), Timestamp(0)).expect("it is listed").position;
-        driver.flip(0, usize::try_from(position.0).expect("small") + 3_000);
+        let log_file = driver.image().keys().position(|path| path.extension().is_some_and(|end| end == "log"));
+        driver.flip(log_file.expect("there is a segment"), usize::try_from(position.0).expect("small") + 3_000);
         let error = log.read(p, Offset(11), Offset(40), 1).await.expect_err("it is damaged");
         assert_eq!(error.kind, model::Kind::Damaged);
         assert!(error.message.contains("offsets 10 to 11 of partition 1"), "{error}");

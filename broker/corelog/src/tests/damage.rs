@@ -7,7 +7,7 @@ use model::{Kind, Offset, PartitionId};
 use wire::batch::check;
 
 use super::fake::{Fake, Image};
-use super::tools::{TERM, batch, body, config, open};
+use super::tools::{TERM, batch, body, config, open, without_checkpoints};
 use crate::log::{CoreLog, LogConfig};
 
 const PARTITIONS: u64 = 5;
@@ -34,7 +34,7 @@ fn written(seed: u64) -> Image {
         }
         log.close().await.expect("the disk works");
     });
-    fake.image()
+    without_checkpoints(fake.image())
 }
 
 #[test]

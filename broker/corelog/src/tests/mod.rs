@@ -1,6 +1,7 @@
 //! Does the log as a whole keep its promises, on a disk that is full, slow, torn or damaged?
 
-pub(crate) mod fake;
+pub(crate) use runtime::fake;
+
 pub(crate) mod tools;
 mod basic;
 mod crash;

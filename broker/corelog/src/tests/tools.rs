@@ -7,12 +7,30 @@ use model::{Offset, PartitionId, Result, ShardId, Term};
 use runtime::Driver;
 use wire::batch::{BatchBuilder, BatchHeader, Compression};
 
+use super::fake::Image;
 use crate::log::{CoreLog, LogConfig};
 
 pub(crate) const TERM: Term = Term(3);
 
 pub(crate) fn config() -> LogConfig {
-    LogConfig { dir: PathBuf::from("/log"), shard: ShardId(0), segment_bytes: 256 * 1024, tail_cache_bytes: 64 * 1024 }
+    LogConfig {
+        dir: PathBuf::from("/log"),
+        shard: ShardId(0),
+        segment_bytes: 256 * 1024,
+        tail_cache_bytes: 64 * 1024,
+        checkpoint_bytes: 100_000,
+    }
+}
+
+/// The files of segments.
+pub(crate) fn segments(image: &Image) -> Vec<&PathBuf> {
+    image.keys().filter(|path| path.extension().is_some_and(|end| end == "log")).collect()
+}
+
+/// The disk without what makes starts short.
+pub(crate) fn without_checkpoints(mut image: Image) -> Image {
+    image.retain(|path, _| path.extension().is_some_and(|end| end == "log"));
+    image
 }
 
 /// A batch of `count` records with `value_bytes` each, all of it given by `salt`; timestamps from `salt` on.

@@ -10,15 +10,15 @@ use super::{Tested, run};
 use crate::driver::{DirEntry, ReadFile};
 
 pub(super) fn replacing_is_atomic<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("state.json");
-    std::fs::write(&path, vec![0; 10]).unwrap();
+    D::write_file(&path, &[0; 10]);
     let stop = Arc::new(AtomicBool::new(false));
     let reader = std::thread::spawn({
         let (path, stop) = (path.clone(), stop.clone());
         move || {
             while !stop.load(Ordering::Relaxed) {
-                let bytes = std::fs::read(&path).expect("the file is always there");
+                let bytes = D::read_file(&path);
                 let first = bytes[0];
                 assert_eq!(bytes, vec![first; 10 + 1000 * usize::from(first)], "half a file");
             }
@@ -27,7 +27,7 @@ pub(super) fn replacing_is_atomic<D: Tested>() {
     run(move |driver: D| async move {
         for n in 1..=20u8 {
             driver.replace_file(&path, &vec![n; 10 + 1000 * usize::from(n)]).await.unwrap();
-            assert_eq!(std::fs::read(&path).unwrap()[0], n);
+            assert_eq!(D::read_file(&path)[0], n);
         }
         let left: Vec<String> =
             driver.list(path.parent().unwrap()).await.unwrap().into_iter().map(|e| e.name).collect();
@@ -38,7 +38,7 @@ pub(super) fn replacing_is_atomic<D: Tested>() {
 }
 
 pub(super) fn folders_are_listed<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let inner = dir.path().join("shard-0/log");
     run(move |driver: D| async move {
         driver.create_dir(&inner).await.unwrap();
@@ -54,7 +54,7 @@ pub(super) fn folders_are_listed<D: Tested>() {
 }
 
 pub(super) fn files_grow_and_change_their_names<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let dir = dir.path().to_owned();
     run(move |driver: D| async move {
         let (long, other) = (vec![3; IO_BYTES_MAX + 5], dir.join("other"));
@@ -63,7 +63,7 @@ pub(super) fn files_grow_and_change_their_names<D: Tested>() {
         }
         driver.replace_file(&other, b"old").await.unwrap();
         driver.rename(&dir.join("new"), &other).await.unwrap();
-        assert!(std::fs::read(&other).unwrap() == [b"one two ", &long[..]].concat());
+        assert!(D::read_file(&other) == [b"one two ", &long[..]].concat());
         let left: Vec<String> = driver.list(&dir).await.unwrap().into_iter().map(|entry| entry.name).collect();
         assert_eq!(left, ["other"]);
         assert_eq!(driver.rename(&dir.join("new"), &other).await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -71,10 +71,10 @@ pub(super) fn files_grow_and_change_their_names<D: Tested>() {
 }
 
 pub(super) fn any_range_of_a_file_is_read<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("sealed");
     let bytes: Vec<u8> = (0..3 * IO_BYTES_MAX + 7).map(|n| (n / 3) as u8).collect();
-    std::fs::write(&path, &bytes).unwrap();
+    D::write_file(&path, &bytes);
     run(move |driver: D| async move {
         let file = driver.open_read(&path).await.unwrap();
         assert_eq!((file.len(), file.is_empty()), (bytes.len() as u64, false));
@@ -90,7 +90,7 @@ pub(super) fn any_range_of_a_file_is_read<D: Tested>() {
 }
 
 pub(super) fn errors_name_the_file<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("nothing-here");
     run(move |driver: D| async move {
         let errors = [

@@ -19,7 +19,7 @@ fn filled<L: LogFile>(log: &L, len: usize, byte: u8) -> IoBuf {
 }
 
 pub(super) fn what_is_written_is_read<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("0.log");
     run(move |driver: D| async move {
         let len = 2 * IO_BYTES_MAX as u64;
@@ -47,18 +47,23 @@ pub(super) fn what_is_written_is_read<D: Tested>() {
 }
 
 pub(super) fn writes_are_direct_and_durable<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("0.log");
     run(move |driver: D| async move {
         let log = driver.create_log(&path, IO_ALIGN as u64).await.unwrap();
         log.write_at(0, filled(&log, IO_ALIGN, 1)).await.unwrap();
-        let flags = open_flags(&path);
-        assert_eq!(flags & libc::O_DSYNC, libc::O_DSYNC);
-        let on_tmpfs = std::process::Command::new("stat").args(["-fc", "%T"]).arg(&path).output();
-        if on_tmpfs.is_ok_and(|output| !output.stdout.starts_with(b"tmpfs")) {
-            assert_eq!(flags & libc::O_DIRECT, libc::O_DIRECT);
-        }
+        D::expect_durable_writes(&path);
     });
+}
+
+/// The file is open with the flags that make writes durable.
+pub(super) fn expect_direct_and_durable(path: &Path) {
+    let flags = open_flags(path);
+    assert_eq!(flags & libc::O_DSYNC, libc::O_DSYNC);
+    let on_tmpfs = std::process::Command::new("stat").args(["-fc", "%T"]).arg(path).output();
+    if on_tmpfs.is_ok_and(|output| !output.stdout.starts_with(b"tmpfs")) {
+        assert_eq!(flags & libc::O_DIRECT, libc::O_DIRECT);
+    }
 }
 
 /// The flags of the one descriptor of this process that has `path` open.
@@ -78,7 +83,7 @@ fn open_flags(path: &Path) -> i32 {
 }
 
 pub(super) fn several_writes_are_in_flight<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("0.log");
     run(move |driver: D| async move {
         const LEN: usize = 64 * 1024;
@@ -89,7 +94,7 @@ pub(super) fn several_writes_are_in_flight<D: Tested>() {
         });
         let firsts: Vec<Option<u8>> = join_all(writes.collect::<Vec<_>>()).await;
         assert_eq!(firsts, (1..=32).map(Some).collect::<Vec<_>>());
-        let bytes = std::fs::read(&path).unwrap();
+        let bytes = D::read_file(&path);
         for (n, block) in bytes.chunks(LEN).enumerate() {
             assert!(block.iter().all(|byte| usize::from(*byte) == n + 1), "block {n}");
         }
@@ -97,7 +102,7 @@ pub(super) fn several_writes_are_in_flight<D: Tested>() {
 }
 
 pub(super) fn nothing_is_written_past_the_end<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("0.log");
     run(move |driver: D| async move {
         let len = 2 * IO_ALIGN as u64;
@@ -107,24 +112,24 @@ pub(super) fn nothing_is_written_past_the_end<D: Tested>() {
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
             assert_eq!(log.read_at(pos, 2 * IO_ALIGN).await.err().unwrap().kind(), ErrorKind::InvalidInput);
         }
-        assert_eq!(std::fs::read(&path).unwrap(), vec![0; 2 * IO_ALIGN]);
+        assert_eq!(D::read_file(&path), vec![0; 2 * IO_ALIGN]);
         // Refused before it reached the disk, so the log is none the worse.
         log.write_at(0, filled(&log, 2 * IO_ALIGN, 1)).await.unwrap();
     });
 }
 
 pub(super) fn a_failed_write_ends_all_writes<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("0.log");
     const LIMIT: u64 = 64 * 1024 * 1024;
     // No other test has files so large; a sparse one is enough.
-    std::fs::File::create(&path).unwrap().set_len(LIMIT + IO_ALIGN as u64).unwrap();
+    D::make_file(&path, LIMIT + IO_ALIGN as u64);
     run(move |driver: D| async move {
         let log = driver.open_log(&path).await.unwrap();
         log.write_at(0, filled(&log, IO_ALIGN, 1)).await.unwrap();
-        limit_file_size(Some(LIMIT));
+        D::limit_file_size(Some(LIMIT));
         let error = log.write_at(LIMIT, filled(&log, IO_ALIGN, 1)).await.err().unwrap();
-        limit_file_size(None);
+        D::limit_file_size(None);
         assert_eq!(error.raw_os_error(), Some(libc::EFBIG), "{error}");
         for pos in [0, LIMIT] {
             let error = log.write_at(pos, filled(&log, IO_ALIGN, 2)).await.err().unwrap();
@@ -136,7 +141,7 @@ pub(super) fn a_failed_write_ends_all_writes<D: Tested>() {
 }
 
 /// Makes writes beyond `bytes` fail in this process. Only the soft limit moves, so it can go back.
-fn limit_file_size(bytes: Option<u64>) {
+pub(super) fn limit_file_size(bytes: Option<u64>) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for writes, then for reads; the signal's default would end the process, ignoring it
     // makes the write fail instead.
@@ -150,7 +155,7 @@ fn limit_file_size(bytes: Option<u64>) {
 }
 
 pub(super) fn an_abandoned_write_ends_all_writes<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("0.log");
     run(move |driver: D| async move {
         let log = driver.create_log(&path, IO_BYTES_MAX as u64).await.unwrap();
@@ -162,7 +167,7 @@ pub(super) fn an_abandoned_write_ends_all_writes<D: Tested>() {
 }
 
 pub(super) fn a_closed_log_refuses<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("0.log");
     run(move |driver: D| async move {
         let log = driver.create_log(&path, IO_BYTES_MAX as u64).await.unwrap();
@@ -173,6 +178,6 @@ pub(super) fn a_closed_log_refuses<D: Tested>() {
         assert!(log.write_at(0, filled(&log, IO_ALIGN, 2)).await.is_err());
         assert!(log.read_at(0, IO_ALIGN).await.is_err());
         assert!(log.close().await.is_err());
-        assert!(std::fs::read(&path).unwrap().iter().all(|byte| *byte == 1));
+        assert!(D::read_file(&path).iter().all(|byte| *byte == 1));
     });
 }

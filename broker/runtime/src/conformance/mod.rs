@@ -4,6 +4,7 @@
 
 mod files;
 mod log;
+mod outside;
 mod shards;
 mod tasks;
 mod tcp;
@@ -11,6 +12,8 @@ mod time;
 
 use std::future::Future;
 use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 
 use model::ShardId;
 
@@ -18,16 +21,53 @@ use crate::driver::Driver;
 use crate::portable::{Portable, start_shard_portable};
 use crate::shard::{ShardOptions, ShardThread};
 use crate::uring::{Uring, start_shard_uring};
+use outside::Peer;
 
-/// A driver that tests can start.
+/// A driver that tests can start, and what they find outside of it.
 trait Tested: Driver {
+    type Peer: Peer;
+
     fn start<F, Fut>(options: ShardOptions, main: F) -> io::Result<ShardThread>
     where
         F: FnOnce(Self) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + 'static;
+
+    fn scratch() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    fn write_file(path: &Path, bytes: &[u8]) {
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    fn read_file(path: &Path) -> Vec<u8> {
+        std::fs::read(path).unwrap()
+    }
+
+    /// A file of so many zeros, perhaps sparse.
+    fn make_file(path: &Path, len: u64) {
+        std::fs::File::create(path).unwrap().set_len(len).unwrap();
+    }
+
+    /// Makes writes beyond `bytes` fail.
+    fn limit_file_size(bytes: Option<u64>) {
+        log::limit_file_size(bytes);
+    }
+
+    /// What the open log at `path` was told to write is durable.
+    fn expect_durable_writes(path: &Path) {
+        log::expect_direct_and_durable(path);
+    }
+
+    /// An address that nobody else gets while the socket lives.
+    fn reserve_port() -> (Option<socket2::Socket>, SocketAddr) {
+        shards::reserve_port()
+    }
 }
 
 impl Tested for Portable {
+    type Peer = TcpStream;
+
     fn start<F, Fut>(options: ShardOptions, main: F) -> io::Result<ShardThread>
     where
         F: FnOnce(Self) -> Fut + Send + 'static,
@@ -38,6 +78,8 @@ impl Tested for Portable {
 }
 
 impl Tested for Uring {
+    type Peer = TcpStream;
+
     fn start<F, Fut>(options: ShardOptions, main: F) -> io::Result<ShardThread>
     where
         F: FnOnce(Self) -> Fut + Send + 'static,
@@ -75,6 +117,14 @@ macro_rules! on_every_driver {
                 #[test]
                 fn $property() {
                     super::$module::$property::<crate::portable::Portable>();
+                }
+            )+)+
+        }
+        mod fake {
+            $($(
+                #[test]
+                fn $property() {
+                    super::$module::$property::<crate::fake::Fake>();
                 }
             )+)+
         }

@@ -2,23 +2,30 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::net::TcpStream;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use socket2::{Domain, Socket, Type};
 
+use super::outside::Peer;
 use super::{Tested, run, start};
 use crate::driver::{Listener, Stream, StreamWrite, TaskHandle};
 use crate::mailbox::{MailReceiver, MailSender, Undelivered, mailbox};
 use crate::portable::Portable;
 
-pub(super) fn two_shards_share_a_port<D: Tested>() {
-    // Held open so that nobody else gets the port meanwhile; it accepts nothing, so the shards' listeners come first.
-    let reserved = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+pub(super) fn reserve_port() -> (Option<Socket>, SocketAddr) {
+    let reserved = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     reserved.set_reuse_port(true).unwrap();
-    reserved.bind(&"127.0.0.1:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    reserved.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
     let addr = reserved.local_addr().unwrap().as_socket().unwrap();
+    (Some(reserved), addr)
+}
+
+pub(super) fn two_shards_share_a_port<D: Tested>() {
+    // Held so that nobody else gets the port meanwhile; it accepts nothing, so the shards' listeners come first.
+    let (_reserved, addr) = D::reserve_port();
     let (ready, listening) = flume::unbounded();
     let mut shards = Vec::new();
     let mut stops = Vec::new();
@@ -49,8 +56,7 @@ pub(super) fn two_shards_share_a_port<D: Tested>() {
     }
     let answers: HashSet<u8> = (0..64)
         .map(|_| {
-            let mut stream = TcpStream::connect(addr).unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let mut stream = D::Peer::connect(addr);
             let mut shard = [9];
             stream.read_exact(&mut shard).unwrap();
             shard[0]

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 
+use super::outside::Peer;
 use super::{Tested, run, start};
 use crate::driver::{Listener, Stream, StreamRead, StreamWrite, TaskHandle};
 use crate::mailbox::mailbox;
@@ -25,7 +25,7 @@ impl Drop for Counted {
 
 pub(super) fn shutdown_runs_every_destructor<D: Tested>() {
     let drops = Arc::new(AtomicUsize::new(0));
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let (counter, path) = (drops.clone(), dir.path().join("0.log"));
     run(move |driver: D| async move {
         let listener = driver.listen("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -35,7 +35,7 @@ pub(super) fn shutdown_runs_every_destructor<D: Tested>() {
         let _log = driver.create_log(&path, 4096).await.unwrap();
         let mut peers = Vec::new();
         for _ in 0..20 {
-            let mut peer = TcpStream::connect(addr).unwrap();
+            let mut peer = D::Peer::connect(addr);
             peer.write_all(b"hello").unwrap();
             peers.push(peer);
             let (mut read, mut write) = listener.accept().await.unwrap().0.split();

@@ -1,7 +1,7 @@
 //! Does TCP deliver every byte in order, and see the other side go?
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::thread;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::future::{Either, select};
 
+use super::outside::Peer;
 use super::{Tested, run, start};
 use crate::driver::{Listener, Stream, StreamRead, StreamWrite};
 use crate::mailbox::mailbox;
@@ -37,10 +38,9 @@ async fn echo<S: Stream>(stream: S) {
     }
 }
 
-fn echo_client(addr: SocketAddr, n: usize) {
-    let stream = TcpStream::connect(addr).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let mut writer = stream.try_clone().unwrap();
+fn echo_client<P: Peer>(addr: SocketAddr, n: usize) {
+    let stream = P::connect(addr);
+    let mut writer = stream.second();
     let sizes = [1, 1000, 70_000 + n, 300_000, 0, 1_000_000 / (n + 1)];
     let sender = thread::spawn(move || {
         for (i, size) in sizes.into_iter().enumerate() {
@@ -58,7 +58,7 @@ fn echo_client(addr: SocketAddr, n: usize) {
         assert!(body == pattern(size, n + i), "frame {i} of connection {n}");
     }
     sender.join().unwrap();
-    reader.shutdown(Shutdown::Write).unwrap();
+    reader.end_writing();
     assert_eq!(reader.read(&mut [0; 1]).unwrap(), 0);
 }
 
@@ -84,7 +84,7 @@ pub(super) fn many_connections_echo_large_frames<D: Tested>() {
             None => thread::sleep(Duration::from_millis(1)),
         }
     };
-    let clients: Vec<_> = (0..CONNECTIONS).map(|n| thread::spawn(move || echo_client(addr, n))).collect();
+    let clients: Vec<_> = (0..CONNECTIONS).map(|n| thread::spawn(move || echo_client::<D::Peer>(addr, n))).collect();
     for client in clients {
         client.join().unwrap();
     }
@@ -92,11 +92,11 @@ pub(super) fn many_connections_echo_large_frames<D: Tested>() {
 }
 
 /// Listens, and gives the first connection to come along with the other end of it.
-async fn connected<D: Tested>(driver: &D) -> (<D::Listener as Listener>::Stream, TcpStream) {
+async fn connected<D: Tested>(driver: &D) -> (<D::Listener as Listener>::Stream, D::Peer) {
     let listener = driver.listen("127.0.0.1:0".parse().unwrap()).unwrap();
-    let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let peer = D::Peer::connect(listener.local_addr().unwrap());
     let (stream, addr) = listener.accept().await.unwrap();
-    assert_eq!(addr, peer.local_addr().unwrap());
+    assert_eq!(addr, peer.addr());
     (stream, peer)
 }
 

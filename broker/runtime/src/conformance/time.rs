@@ -57,7 +57,7 @@ pub(super) fn a_task_that_runs_long_is_told_to_yield<D: Tested>() {
 }
 
 pub(super) fn busy_tasks_starve_neither_timers_nor_disk<D: Tested>() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = D::scratch();
     let path = dir.path().join("0.log");
     run(move |driver: D| async move {
         for _ in 0..3 {

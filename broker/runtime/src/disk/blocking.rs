@@ -5,19 +5,16 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use model::limits::{IO_ALIGN, IO_BYTES_MAX};
+use model::limits::IO_BYTES_MAX;
 
 use crate::buffer::IoBuf;
-use crate::disk::pieces;
+use crate::disk::{check_len, pieces};
 use crate::driver::DirEntry;
 
 /// Makes a file of `len` zeroed bytes; its space is allocated and written, because the first write to space that is
 /// merely allocated costs a journal entry each. File and folder are durable afterwards. Fails if the file exists.
 pub(crate) fn create_zeroed(path: &Path, len: u64) -> io::Result<()> {
-    if !len.is_multiple_of(IO_ALIGN as u64) {
-        let message = format!("a log has a multiple of {IO_ALIGN} bytes, {len} is none");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
+    check_len(len)?;
     let file = create_direct(path)?;
     let zeroes = IoBuf::zeroed(IO_BYTES_MAX);
     let mut pos = 0;

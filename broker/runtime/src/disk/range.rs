@@ -18,6 +18,14 @@ pub(crate) fn check_log(pos: u64, len: usize, file_len: u64) -> io::Result<()> {
     check_bytes(pos, len, file_len)
 }
 
+/// Refuses a length that no log has.
+pub(crate) fn check_len(len: u64) -> io::Result<()> {
+    match len.is_multiple_of(IO_ALIGN as u64) {
+        true => Ok(()),
+        false => refused(format!("a log has a multiple of {IO_ALIGN} bytes, {len} is none")),
+    }
+}
+
 /// Refuses what lies outside a file of `file_len` bytes.
 pub(crate) fn check_bytes(pos: u64, len: usize, file_len: u64) -> io::Result<()> {
     match pos.checked_add(len as u64) {

@@ -121,6 +121,6 @@ impl Driver for Portable {
 
     fn shutdown(&self, by: Instant) -> impl Future<Output = usize> + 'static + use<> {
         let common = self.common.clone();
-        async move { common.registry.end_all(by, tokio::task::yield_now).await }
+        async move { common.registry.end_all(by, clock::now, tokio::task::yield_now).await }
     }
 }

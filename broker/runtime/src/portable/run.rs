@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::{LocalSet, spawn_local, yield_now};
 
+use crate::clock;
 use crate::common::Common;
 use crate::heartbeat::BEAT_MS;
 use crate::portable::Portable;
@@ -46,7 +47,7 @@ where
         spawn_local(tracked);
         birth.is_ready();
         let result = common.registry.supervise(handle).await;
-        common.registry.end_all(end_by(), yield_now).await;
+        common.registry.end_all(end_by(), clock::now, yield_now).await;
         ticker.abort();
         outcome(result)
     })

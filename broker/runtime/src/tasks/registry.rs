@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ pub(crate) trait Gate {
 }
 
 pub(crate) struct Registry {
-    tasks: RefCell<HashMap<u64, Rc<Control>>>,
+    tasks: RefCell<BTreeMap<u64, Rc<Control>>>,
     next_id: Cell<u64>,
     closing: Cell<bool>,
     /// True while an executor that polls at once is starting a task.
@@ -37,7 +37,7 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn new(gate: Option<Box<dyn Gate>>) -> Rc<Registry> {
         Rc::new(Registry {
-            tasks: RefCell::new(HashMap::new()),
+            tasks: RefCell::new(BTreeMap::new()),
             next_id: Cell::new(0),
             closing: Cell::new(false),
             starting: Cell::new(false),
@@ -137,14 +137,19 @@ impl Registry {
     }
 
     /// Cancels all tasks; returns how many are left at `by`. `pause` lets the executor run.
-    pub(crate) async fn end_all<P: Future<Output = ()>>(&self, by: Instant, pause: impl Fn() -> P) -> usize {
+    pub(crate) async fn end_all<P: Future<Output = ()>>(
+        &self,
+        by: Instant,
+        now: impl Fn() -> Instant,
+        pause: impl Fn() -> P,
+    ) -> usize {
         self.closing.set(true);
         loop {
             let left: Vec<Rc<Control>> = self.tasks.borrow().values().cloned().collect();
             if left.is_empty() {
                 return 0;
             }
-            if clock::now() >= by {
+            if now() >= by {
                 let names: Vec<&str> = left.iter().map(|control| control.name).take(8).collect();
                 tracing::warn!(left = left.len(), ?names, "tasks did not end in time");
                 return left.len();

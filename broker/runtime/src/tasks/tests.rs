@@ -50,7 +50,7 @@ fn a_task_gives_its_result_once() {
 #[test]
 fn nothing_runs_after_the_end() {
     let registry = Registry::new(None);
-    let left = registry.end_all(crate::clock::now(), || std::future::ready(())).now_or_never();
+    let left = registry.end_all(crate::clock::now(), crate::clock::now, || std::future::ready(())).now_or_never();
     assert_eq!(left, Some(0));
     let (task, mut tracked) = registry.track("late", async { unreachable!("the shard has ended") });
     assert!(poll_once(&mut tracked).is_ready());
@@ -61,7 +61,7 @@ fn nothing_runs_after_the_end() {
 fn the_end_counts_who_will_not_go() {
     let registry = Registry::new(None);
     let (task, tracked) = registry.track("stuck", std::future::pending::<()>());
-    let left = registry.end_all(crate::clock::now(), || std::future::ready(())).now_or_never();
+    let left = registry.end_all(crate::clock::now(), crate::clock::now, || std::future::ready(())).now_or_never();
     assert_eq!(left, Some(1));
     drop(tracked);
     assert_eq!(task.now_or_never(), Some(None));

@@ -134,6 +134,6 @@ impl Driver for Uring {
 
     fn shutdown(&self, by: Instant) -> impl Future<Output = usize> + 'static + use<> {
         let common = self.common.clone();
-        async move { common.registry.end_all(by, run::pause).await }
+        async move { common.registry.end_all(by, clock::now, run::pause).await }
     }
 }

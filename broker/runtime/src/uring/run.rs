@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use glommio::{LocalExecutorBuilder, Placement};
 
+use crate::clock;
 use crate::common::Common;
 use crate::heartbeat::BEAT_MS;
 use crate::shard::{Birth, ShardOptions, ShardThread, end_by, memlock_bytes, outcome, start_thread};
@@ -78,7 +79,7 @@ where
         common.registry.start(|| drop(glommio::spawn_local(tracked).detach()));
         birth.is_ready();
         let result = common.registry.supervise(handle).await;
-        common.registry.end_all(end_by(), pause).await;
+        common.registry.end_all(end_by(), clock::now, pause).await;
         pump.cancel().await;
         ticker.cancel().await;
         // Files that were dropped are closed by the ring: give it a turn.

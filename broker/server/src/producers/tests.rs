@@ -74,7 +74,7 @@ fn silent_producers_and_deleted_partitions_are_forgotten() {
     let mut producers = with(1);
     producers.appended(PartitionId(8), claim(0, 0, 1), Offset(0), PRODUCER_EXPIRY_MS);
     producers.expire(PRODUCER_EXPIRY_MS + 1);
-    assert_eq!(producers.states.len(), 1);
+    assert_eq!(producers.count, 1);
     producers.forget(|partition| partition == PartitionId(8));
     assert!(producers.states.is_empty());
 }
@@ -86,7 +86,7 @@ fn their_number_is_bounded_and_the_latest_stay() {
     for producer in 0..many {
         producers.appended(P, Claim { producer, epoch: 0, first: 0, count: 1 }, Offset(producer), producer);
     }
-    assert!(producers.states.len() <= PRODUCERS_PER_SHARD_MAX && producers.states.len() > PRODUCERS_PER_SHARD_MAX / 2);
+    assert!(producers.count <= PRODUCERS_PER_SHARD_MAX && producers.count > PRODUCERS_PER_SHARD_MAX / 2);
     let latest = Claim { producer: many - 1, epoch: 0, first: 0, count: 1 };
     assert_eq!(producers.check(P, latest), Ok(Verdict::Duplicate(Offset(many - 1))));
 }
@@ -104,4 +104,41 @@ fn what_follows_a_refused_beginning_is_not_the_beginning() {
     producers.refused(P, claim(0, 2, 1), 3);
     assert_eq!(producers.check(P, claim(0, 2, 1)), Ok(Verdict::Append), "a known producer only loses the batch");
     assert_eq!(producers.check(P, claim(1, 0, 1)), Ok(Verdict::Append), "a new epoch begins at 0");
+}
+
+#[test]
+fn producers_come_back_as_they_were_saved() {
+    let mut producers = with(7);
+    producers.refused(P, Claim { producer: 2000, ..claim(3, 5, 1) }, 9);
+    let mut saved = Vec::new();
+    producers.save(P, &mut saved);
+    let mut restored = Producers::default();
+    restored.restore(P, &saved).expect("it was just saved");
+    let (mut again, mut none) = (Vec::new(), Vec::new());
+    restored.save(P, &mut again);
+    assert_eq!(saved.len(), again.len());
+    assert_eq!(restored.count, 2);
+    for index in 2..7 {
+        assert_eq!(restored.check(P, claim(0, index * 10, 10)), Ok(Verdict::Duplicate(Offset(i64::from(index) * 10))));
+    }
+    assert_eq!(restored.check(P, claim(0, 70, 1)), Ok(Verdict::Append));
+    assert!(restored.check(P, Claim { producer: 2000, ..claim(3, 6, 1) }).is_err(), "5 must come first");
+    // What the log shows again changes nothing, what it shows beyond that does.
+    restored.found(P, claim(0, 30, 10), Offset(30), 5);
+    assert_eq!(restored.check(P, claim(0, 70, 1)), Ok(Verdict::Append));
+    restored.found(P, claim(0, 70, 10), Offset(70), 5);
+    assert_eq!(restored.check(P, claim(0, 80, 1)), Ok(Verdict::Append));
+    restored.save(PartitionId(99), &mut none);
+    assert!(none.is_empty() && Producers::default().restore(P, &none).is_some());
+}
+
+#[test]
+fn what_is_not_saved_producers_is_refused() {
+    let mut saved = Vec::new();
+    with(3).save(P, &mut saved);
+    for len in 2..saved.len() {
+        assert!(Producers::default().restore(P, &saved[..len]).is_none(), "{len} bytes");
+    }
+    saved[0] += 1;
+    assert!(Producers::default().restore(P, &saved).is_none(), "another version");
 }
