@@ -225,5 +225,6 @@ fn node_config(
         retention_tick_ms: settings.retention_check_ms,
         archives: true,
         history,
+        write_caching_default: settings.write_caching_default.for_topics(),
     }
 }

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from harness import wait_for
+
 # EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH: from now on everything fails, and what was not flushed is lost.
 SHUTDOWN = "import fcntl, os, sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, (2).to_bytes(4, 'little'))"
 
@@ -45,7 +47,8 @@ class Disk:
         assert not why, why
 
     def unmount(self):
-        self.run("umount", str(self.root))
+        # The kernel takes the rings of a killed process down behind its back.
+        wait_for("the disk is let go", lambda: self.run("umount", str(self.root)) == "", 30, 0.2)
 
     def cut_power(self):
         self.run("python3", "-c", SHUTDOWN, str(self.root))
@@ -54,26 +57,31 @@ class Disk:
         self.unmount()
         self.mount()
 
-    def free_mib(self):
-        return int(self.run("stat", "-f", "-c", "%a", str(self.root))) * 4096 >> 20
+    def fill(self):
+        """Takes all space that is left, also if others take some meanwhile."""
+        for bs in ("1M", "4096"):
+            command = ["dd", "if=/dev/zero", f"of={self.root}/filler.{bs}", f"bs={bs}", "status=none"]
+            done = subprocess.run([*self.prefix, *command], capture_output=True, text=True)
+            assert "No space left" in done.stderr, done.stderr
 
-    def fill(self, name="filler", leave_mib=0):
-        size = self.free_mib() - leave_mib
-        if size > 0:
-            self.run("fallocate", "-l", f"{size}MiB", str(self.root / name))
-        if leave_mib == 0:
-            subprocess.run([*self.prefix, "dd", "if=/dev/zero", f"of={self.root / name}.rest", "bs=4096", "status=none"], capture_output=True)
+    def clear(self):
+        self.run("rm", "-f", f"{self.root}/filler.1M", f"{self.root}/filler.4096")
 
-    def clear(self, name="filler"):
-        self.run("rm", "-f", str(self.root / name), str(self.root / (name + ".rest")))
+    def stall(self):
+        """No write ends any more, none fails."""
+        self.run("fsfreeze", "--freeze", str(self.root))
+
+    def go_on(self):
+        self.run("fsfreeze", "--unfreeze", str(self.root))
 
     def close(self):
+        subprocess.run([*self.prefix, "fsfreeze", "--unfreeze", str(self.root)], capture_output=True)
         self.holder.kill()
         self.holder.wait()
 
 
 @pytest.fixture
 def disk(tmp_path):
-    disk = Disk(tmp_path, 420)
+    disk = Disk(tmp_path, 520)
     yield disk
     disk.close()

@@ -89,6 +89,11 @@ impl Commit {
         }
     }
 
+    /// The last entry of a log group that stands in the log.
+    pub fn stands(&mut self, group: LogGroup, last: LogIndex) {
+        self.groups.insert(group, last);
+    }
+
     /// Frames and padding that are not durable yet.
     pub fn backlog_bytes(&self) -> usize {
         self.waiting_bytes + self.in_flight_bytes
@@ -142,10 +147,18 @@ impl Commit {
     /// Joins one of the next groups. Entries of a log group come without gaps.
     pub fn push(&mut self, pending: Pending) {
         let entry = &pending.entry;
-        if entry.kind == Kind::Batch {
-            let last = self.groups.insert(entry.group, entry.index);
-            let follows = last.is_none_or(|last| entry.index.0 == last.0 + 1);
-            assert!(follows, "log group {} would have a gap: {last:?}, then {}", entry.group, entry.index);
+        match entry.kind {
+            kind if kind.is_entry() => {
+                let last = self.groups.insert(entry.group, entry.index);
+                let follows = last.is_none_or(|last| entry.index.0 == last.0 + 1);
+                assert!(follows, "log group {} would have a gap: {last:?}, then {}", entry.group, entry.index);
+            }
+            Kind::Truncated => drop(self.groups.insert(entry.group, entry.index)),
+            Kind::Purged => {
+                let last = self.groups.entry(entry.group).or_insert(entry.index);
+                *last = (*last).max(entry.index);
+            }
+            _ => {}
         }
         self.waiting_bytes += frame_bytes(pending.payload.len());
         self.waiting.push_back(pending);
@@ -176,6 +189,8 @@ impl Commit {
 
     fn place(&mut self, frames: Vec<Placed>, bytes: usize) -> Next {
         let (start, previous, durable) = (self.next, self.previous, self.durable);
+        #[cfg(test)]
+        let durable = crate::tests::planted::proof(durable);
         let session = *self.session.get_or_insert(start);
         let retired = frames.iter().map(Retired::from).collect();
         let group = Group { start, bytes, previous, session, durable, frames };
@@ -207,6 +222,8 @@ impl Commit {
     /// A write has ended well. Returns the frames that are durable with it, in order; none if an earlier write has
     /// not ended.
     pub fn ended(&mut self, id: WriteId) -> Vec<Retired> {
+        #[cfg(test)]
+        let Some(id) = self.planted(id) else { return Vec::new() };
         let at = usize::try_from(id.0 - self.first_write.0).expect("few writes are in flight");
         let write = self.writes.get_mut(at).expect("it was issued and has not been retired");
         assert!(!write.ended, "a write ends once");

@@ -29,7 +29,7 @@ pub struct Damage {
 pub(crate) enum Found<'a> {
     /// A live frame with the first bytes of its payload: the batch's header, or the whole note.
     Live(&'a Head, &'a [u8]),
-    /// A batch whose payload is damaged.
+    /// An entry whose payload is damaged.
     Lost(&'a Head),
 }
 
@@ -190,7 +190,7 @@ impl<'a, B: Blocks> Recovery<'a, B> {
         let entry = &head.entry;
         let batch = (entry.kind == Kind::Batch).then(|| (entry.partition, entry.base, entry.last()));
         self.damage.push(Damage { from: head.place.position, to: head.end(), batch });
-        if batch.is_some() { found(Found::Lost(head)) } else { Ok(()) }
+        if entry.kind.is_entry() { found(Found::Lost(head)) } else { Ok(()) }
     }
 
     /// True if the frame comes next after what was read.
@@ -198,6 +198,8 @@ impl<'a, B: Blocks> Recovery<'a, B> {
         let place = &head.place;
         let begins = head.entry.kind == Kind::Opened && place.session == place.position;
         match self.chain {
+            #[cfg(test)]
+            Some(_) if crate::tests::planted::is_planted(crate::tests::planted::Bug::CutTooLittle) => true,
             Some(chain) => {
                 let session = place.session == chain.session || (begins && place.session > chain.session);
                 place.previous == chain.last && session
@@ -219,6 +221,10 @@ impl<'a, B: Blocks> Recovery<'a, B> {
     }
 
     async fn search(&mut self, mut from: Position, hole: Position) -> Result<Ahead> {
+        #[cfg(test)]
+        if crate::tests::planted::is_planted(crate::tests::planted::Bug::CutTooMuch) {
+            return Ok(Ahead::Nothing);
+        }
         let mut first: Option<Head> = None;
         while let Some(at) = self.scan.next_magic(from).await? {
             from = Position(at.0 + 1);

@@ -1,6 +1,7 @@
 //! Is every record in exactly one row, whatever fails and whenever we stop?
 
 mod fixture;
+mod exhaustive;
 mod faults;
 mod stopped;
 

@@ -17,7 +17,7 @@ use crate::lake::{Chunk, LakeTopic, Source};
 #[derive(Default)]
 pub struct Memory(Mutex<State>);
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct State {
     topics: Vec<LakeTopic>,
     logs: BTreeMap<(TopicName, i32), Log>,
@@ -26,7 +26,7 @@ struct State {
     reads: u64,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Log {
     start: i64,
     end: i64,
@@ -43,6 +43,11 @@ pub fn name(topic: &str) -> TopicName {
 impl Memory {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("tests do not panic while they hold it")
+    }
+
+    /// The same topics and records, from now on on their own.
+    pub fn fork(&self) -> Memory {
+        Memory(Mutex::new(self.state().clone()))
     }
 
     /// Makes a topic; settings as in `frazil.lake.mode=key_value`.

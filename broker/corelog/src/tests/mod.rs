@@ -3,8 +3,11 @@
 pub(crate) use runtime::fake;
 
 pub(crate) mod tools;
+pub(crate) mod planted;
 mod basic;
-mod crash;
+mod sim;
+mod groups;
+mod group_crash;
 mod damage;
 mod reclaim;
 mod room;

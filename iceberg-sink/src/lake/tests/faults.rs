@@ -9,7 +9,7 @@ use super::fixture::{Stand, avro, garbage, register};
 use crate::testing::{Fault, Memory};
 
 /// Appends a few records, some of them bad, to two partitions.
-fn produce(source: &Memory, step: u8) -> (i64, i64) {
+pub fn produce(source: &Memory, step: u8) -> (i64, i64) {
     let good = avro(1, &[step * 2]);
     source.append("t", 0, &[(None, Some(&good)), (Some(b"k"), Some(&good))]);
     match step % 3 {
