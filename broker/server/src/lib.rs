@@ -26,12 +26,14 @@ mod checkers;
 mod reads;
 mod recalls;
 mod retention;
+mod archiving;
 mod watches;
 pub mod groups;
 mod group_host;
 
 pub use corelog::{LogHealth, LogStats};
 
+pub use archiving::Held;
 pub use cluster::{Cluster, Place, Topic};
 pub use history::{History, NoHistory, Origin, Telling};
 pub use node::{Fetched, NodeConfig, NodeHandle, OpenGate, ShardSeed, TopicGate, plan};
