@@ -90,6 +90,11 @@ impl Fake {
         self.0.disk().crash_image(&self.0.dice, self.0.faults.sector_bytes.get())
     }
 
+    /// `look` is called each time before a timer fires or an operation of the disk ends: nothing moves meanwhile.
+    pub fn before_each_step(&self, look: impl FnMut() + 'static) {
+        *self.0.observer.borrow_mut() = Some(Box::new(look));
+    }
+
     /// Damages a bit of the n-th file.
     pub fn flip(&self, n: usize, at: usize) {
         self.0.disk().flip(n, at);

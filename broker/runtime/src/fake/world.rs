@@ -40,6 +40,8 @@ pub(super) struct World {
     pub(super) net: Net,
     /// Who waits for the log writes that are in flight, by their numbers.
     pub(super) answers: RefCell<HashMap<u64, Rc<Answer>>>,
+    /// Looks at the world between its steps.
+    pub(super) observer: RefCell<Option<Box<dyn FnMut()>>>,
     disk: Arc<Mutex<Disk>>,
     now: Cell<u64>,
     tasks: RefCell<HashMap<u64, (Waker, Job)>>,
@@ -97,6 +99,7 @@ impl World {
             registry: Registry::new(None),
             net,
             answers: RefCell::default(),
+            observer: RefCell::default(),
             disk,
             now: Cell::new(0),
             tasks: RefCell::default(),
@@ -175,6 +178,9 @@ impl World {
 
     /// Goes on to the next timer and fires it; false if there is none.
     pub(super) fn fire_one(&self) -> bool {
+        if let Some(look) = &mut *self.observer.borrow_mut() {
+            look();
+        }
         let Some((at, due)) = self.timers.take_first() else { return false };
         self.now.set(self.now.get().max(at));
         match due {
@@ -224,6 +230,7 @@ impl World {
             tasks.sort_by_key(|(task, _)| *task);
         }
         self.timers.clear();
+        self.observer.borrow_mut().take();
         self.answers.borrow_mut().clear();
         locked(&self.ready.woken).clear();
     }

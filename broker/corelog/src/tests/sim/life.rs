@@ -47,6 +47,11 @@ impl Life {
         Life { fake, config, model, summary, mood }
     }
 
+    /// The same on a disk without faults.
+    pub fn calm(self) -> Life {
+        Life { mood: Mood::Calm, ..self }
+    }
+
     pub async fn live(self) {
         self.model.borrow_mut().begin_life();
         self.fake.faults().forgets.set(is_planted(Bug::SkippedFlush));
