@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use model::limits::SHARDS_MAX;
+use model::limits::{RETENTION_TICK_MS, SHARDS_MAX};
 use serde::Deserialize;
 
 /// Which driver runs the shards.
@@ -74,6 +74,21 @@ pub struct Layer {
     /// Size of a log segment in MiB [default: 128]
     #[arg(long, env = "FRAZIL_SEGMENT_MIB", value_name = "MIB")]
     pub segment_mib: Option<u32>,
+    /// How long committed records may be missing in the archive, in milliseconds [default: 60000]
+    #[arg(long, env = "FRAZIL_ARCHIVE_INTERVAL_MS", value_name = "MS")]
+    pub archive_interval_ms: Option<u64>,
+    /// Size of an object of the archive in MiB [default: 64]
+    #[arg(long, env = "FRAZIL_ARCHIVE_SEGMENT_MIB", value_name = "MIB")]
+    pub archive_segment_mib: Option<u32>,
+    /// How long objects stay that the archive has forgotten, in milliseconds [default: 600000]
+    #[arg(long, env = "FRAZIL_ARCHIVE_DELETE_DELAY_MS", value_name = "MS")]
+    pub archive_delete_delay_ms: Option<u64>,
+    /// Size of the local cache of archived records in MiB [default: 1024]
+    #[arg(long, env = "FRAZIL_ARCHIVE_CACHE_MIB", value_name = "MIB")]
+    pub archive_cache_mib: Option<u32>,
+    /// How often retention looks for records to drop, in milliseconds [default: 30000]
+    #[arg(long, env = "FRAZIL_RETENTION_CHECK_MS", value_name = "MS")]
+    pub retention_check_ms: Option<u64>,
     /// What is logged, in the form of RUST_LOG [default: info]
     #[arg(long, env = "FRAZIL_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -97,6 +112,11 @@ pub struct Settings {
     pub default_partitions: i32,
     pub group_initial_rebalance_delay_ms: u32,
     pub segment_mib: u32,
+    pub archive_interval_ms: u64,
+    pub archive_segment_mib: u32,
+    pub archive_delete_delay_ms: u64,
+    pub archive_cache_mib: u32,
+    pub retention_check_ms: u64,
     pub log: String,
 }
 
@@ -136,6 +156,11 @@ impl Layer {
                 .group_initial_rebalance_delay_ms
                 .or(below.group_initial_rebalance_delay_ms),
             segment_mib: self.segment_mib.or(below.segment_mib),
+            archive_interval_ms: self.archive_interval_ms.or(below.archive_interval_ms),
+            archive_segment_mib: self.archive_segment_mib.or(below.archive_segment_mib),
+            archive_delete_delay_ms: self.archive_delete_delay_ms.or(below.archive_delete_delay_ms),
+            archive_cache_mib: self.archive_cache_mib.or(below.archive_cache_mib),
+            retention_check_ms: self.retention_check_ms.or(below.retention_check_ms),
             log: self.log.or(below.log),
         }
     }
@@ -169,6 +194,11 @@ impl Layer {
             default_partitions: self.default_partitions.unwrap_or(1),
             group_initial_rebalance_delay_ms: self.group_initial_rebalance_delay_ms.unwrap_or(0),
             segment_mib: self.segment_mib.unwrap_or(128),
+            archive_interval_ms: self.archive_interval_ms.unwrap_or(60_000),
+            archive_segment_mib: self.archive_segment_mib.unwrap_or(64),
+            archive_delete_delay_ms: self.archive_delete_delay_ms.unwrap_or(600_000),
+            archive_cache_mib: self.archive_cache_mib.unwrap_or(1024),
+            retention_check_ms: self.retention_check_ms.unwrap_or(RETENTION_TICK_MS),
             log: self.log.unwrap_or_else(|| "info".into()),
         };
         settings.checked()
@@ -186,6 +216,15 @@ impl Settings {
         }
         if !(80..=1024).contains(&self.segment_mib) {
             bail!("segment_mib = {}: from 80 (a segment must hold the largest batch) to 1024", self.segment_mib);
+        }
+        if !(100..=86_400_000).contains(&self.archive_interval_ms) {
+            bail!("archive_interval_ms = {}: from 100 to 86400000 (a day)", self.archive_interval_ms);
+        }
+        if !(1..=1024).contains(&self.archive_segment_mib) {
+            bail!("archive_segment_mib = {}: from 1 to 1024", self.archive_segment_mib);
+        }
+        if !(100..=3_600_000).contains(&self.retention_check_ms) {
+            bail!("retention_check_ms = {}: from 100 to 3600000 (an hour)", self.retention_check_ms);
         }
         Ok(self)
     }

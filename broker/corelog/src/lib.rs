@@ -27,6 +27,7 @@ mod segment;
 mod starts;
 mod store;
 mod tail;
+mod times;
 
 #[cfg(test)]
 mod tests;

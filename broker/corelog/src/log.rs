@@ -17,7 +17,7 @@ use crate::durable::{Acks, Durable};
 use crate::frame::{Entry, GroupEnd, Kind, frame_bytes};
 use crate::group::Pending;
 use crate::notes::Notes;
-use crate::partitions::Partitions;
+use crate::partitions::{Partition, Partitions};
 use crate::recovery::Damage;
 use crate::room::Room;
 use crate::store::Store;
@@ -185,13 +185,6 @@ impl<D: Driver> CoreLog<D> {
         self.shared.acks.wait(self.shared.state.borrow().sequence.saturating_sub(1))
     }
 
-    /// The batch with the largest timestamp: its last offset, and that timestamp.
-    pub fn max_timestamp(&self, partition: PartitionId) -> Option<(Offset, Timestamp)> {
-        let state = self.shared.state.borrow();
-        let partition = state.partitions.get(partition)?;
-        partition.frames.newest(partition.frontiers.local_start()).map(|frame| (frame.last, frame.max_timestamp))
-    }
-
     /// `f` is called after each group commit, once per partition whose high watermark it moved.
     pub fn on_advance(&self, f: impl Fn(PartitionId, Offset) + 'static) {
         self.shared.on_advance.borrow_mut().push(Rc::new(f));
@@ -221,6 +214,14 @@ impl<D: Driver> CoreLog<D> {
             let (least, most) = (partition.frontiers.log_start(), partition.frontiers.high_watermark());
             partition.frontiers.archive(end.clamp(least, most));
         }
+    }
+
+    /// Bytes of the partition's durable batches from the one with `from` on, as sent.
+    pub fn bytes_from(&self, partition: PartitionId, from: Offset) -> u64 {
+        let state = self.shared.state.borrow();
+        let partition = state.partitions.get(partition);
+        let first = |partition: &Partition| from.max(partition.frontiers.local_start());
+        partition.map_or(0, |partition| partition.frames.payload_bytes(first(partition)))
     }
 
     /// Bytes of the partition's durable batches, as sent.

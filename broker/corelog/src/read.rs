@@ -2,10 +2,9 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
-use model::limits::{IO_ALIGN, IO_BYTES_MAX, UNPACKED_BATCH_BYTES_MAX};
-use model::{Error, Offset, PartitionId, Position, Result, Timestamp};
+use model::limits::{IO_ALIGN, IO_BYTES_MAX};
+use model::{Error, Offset, PartitionId, Position, Result};
 use runtime::Driver;
-use wire::batch::records;
 
 use crate::frame::{HEAD_BYTES, Head, Kind};
 use crate::index::FrameAt;
@@ -16,8 +15,6 @@ use crate::partitions::damaged;
 const READS_MAX: usize = 4;
 /// Bytes between two frames of a partition that are read with them rather than skipped.
 const GAP_BYTES_MAX: u64 = 64 * 1024;
-/// Batches whose largest timestamp is not that of a record, before a lookup by time is content with the next one.
-const UNTRUE_BATCHES_MAX: usize = 16;
 
 /// A batch of a read.
 enum Piece {
@@ -52,41 +49,9 @@ impl<D: Driver> CoreLog<D> {
         }
         Ok(batches)
     }
-
-    /// The first record of this log with a timestamp of at least `at`: its offset and timestamp. Where a batch cannot be unpacked,
-    /// or its largest timestamp is not that of a record, the answer is as exact as its header.
-    pub async fn offset_for_time(&self, p: PartitionId, at: Timestamp) -> Result<Option<(Offset, Timestamp)>> {
-        let mut from = self.frontiers(p).local_start();
-        for _ in 0..UNTRUE_BATCHES_MAX {
-            let Some(frame) = self.shared.frame_reaching(p, from, at) else { return Ok(None) };
-            let batch = self.shared.fetch_one(p, frame).await?;
-            match first_reaching(&batch, from, at) {
-                Ok(Some(found)) => return Ok(Some(found)),
-                Ok(None) => from = frame.last.plus(1),
-                Err(()) => return Ok(Some((frame.base.max(from), frame.max_timestamp))),
-            }
-        }
-        let frame = self.shared.frame_reaching(p, from, at);
-        Ok(frame.map(|frame| (frame.base.max(from), frame.max_timestamp)))
-    }
-}
-
-/// `Err`: the records cannot be read.
-fn first_reaching(batch: &Bytes, from: Offset, at: Timestamp) -> Result<Option<(Offset, Timestamp)>, ()> {
-    for record in &records(batch, UNPACKED_BATCH_BYTES_MAX).map_err(|_| ())? {
-        let record = record.map_err(|_| ())?;
-        if record.offset >= from.0 && record.timestamp >= at.0 {
-            return Ok(Some((Offset(record.offset), Timestamp(record.timestamp))));
-        }
-    }
-    Ok(None)
 }
 
 impl<D: Driver> Shared<D> {
-    fn frame_reaching(&self, p: PartitionId, from: Offset, at: Timestamp) -> Option<FrameAt> {
-        self.state.borrow().partitions.get(p)?.frames.reaching(from, at).next()
-    }
-
     /// Chooses the batches of a read, and takes from memory what is there.
     fn plan_read(&self, p: PartitionId, from: Offset, below: Offset, bytes_max: usize) -> Result<Vec<Run>> {
         let state = self.state.borrow();
@@ -143,7 +108,7 @@ impl<D: Driver> Shared<D> {
         together && segment && next.position.0 - end_of(&last).0 <= GAP_BYTES_MAX
     }
 
-    async fn fetch_one(&self, p: PartitionId, frame: FrameAt) -> Result<Bytes> {
+    pub async fn fetch_one(&self, p: PartitionId, frame: FrameAt) -> Result<Bytes> {
         let kept = self.state.borrow().tail.get(frame.position, HEAD_BYTES + frame.payload_bytes as usize);
         if let Some(bytes) = kept {
             return Ok(bytes.slice(HEAD_BYTES..));

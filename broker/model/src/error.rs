@@ -22,7 +22,7 @@ pub enum Kind {
 }
 
 /// A failure: its kind, and a sentence that names the cause and what to do.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     pub kind: Kind,

@@ -66,6 +66,15 @@ pub const CHECKPOINT_SLICE_BYTES: usize = 64 * 1024;
 /// Recent frames kept in memory per shard.
 pub const TAIL_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
+/// Reads from the archive that a shard has under way.
+pub const RECALLS_UNDER_WAY_MAX: usize = 256;
+/// Batches from the archive that a shard keeps for those who come to fetch them.
+pub const RECALLED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What one read from the archive asks for.
+pub const RECALL_BYTES: usize = 1024 * 1024;
+/// How long a shard waits for one answer of the archive.
+pub const RECALL_MS_MAX: u64 = 60_000;
+
 /// Messages in a mailbox between two shards.
 pub const MAILBOX_MESSAGES_MAX: usize = 4096;
 /// Connections of one shard.

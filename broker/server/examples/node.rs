@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use model::NodeId;
 use runtime::{ShardOptions, start_shard_portable};
-use server::{NodeConfig, OpenGate, plan, run_shard};
+use server::{NoHistory, NodeConfig, OpenGate, plan, run_shard};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         tail_cache_bytes: 16 * 1024 * 1024,
         retention_tick_ms: model::limits::RETENTION_TICK_MS,
         archives: false,
+        history: Arc::new(NoHistory),
     };
     let (_handle, seeds) = plan(config)?;
     let mut threads = Vec::new();

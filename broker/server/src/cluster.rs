@@ -6,6 +6,8 @@ use std::sync::Arc;
 use model::{LakeMode, PartitionId, ShardId, TopicId, TopicName, TopicSettings};
 use uuid::Uuid;
 
+use crate::history::Origin;
+
 /// An immutable snapshot of the cluster's state. The controller publishes a new one after every change.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Cluster {
@@ -65,6 +67,11 @@ impl Cluster {
 impl Topic {
     pub fn is_table(&self) -> bool {
         self.settings.lake_mode() != LakeMode::Off
+    }
+
+    /// The partition as it is known beyond this node.
+    pub fn origin(&self, partition: i32) -> Origin {
+        Origin { topic: self.id, partition }
     }
 
     pub fn place(&self, partition: i32) -> Option<Place> {

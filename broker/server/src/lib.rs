@@ -7,6 +7,7 @@ mod errors;
 mod cluster;
 mod internal;
 mod layout;
+mod history;
 pub mod controller;
 mod message;
 mod node;
@@ -21,13 +22,17 @@ mod throttle;
 mod producers;
 mod checkers;
 mod reads;
+mod recalls;
 mod retention;
+mod archiving;
 mod watches;
 pub mod groups;
 mod group_host;
 
 pub use corelog::{LogHealth, LogStats};
 
+pub use archiving::Held;
 pub use cluster::{Cluster, Place, Topic};
+pub use history::{History, NoHistory, Origin, Telling};
 pub use node::{Fetched, NodeConfig, NodeHandle, OpenGate, ShardSeed, TopicGate, plan};
 pub use shard::run_shard;

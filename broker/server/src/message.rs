@@ -6,10 +6,12 @@ use bytes::Bytes;
 use corelog::{LogHealth, LogStats};
 use model::{Frontiers, Offset, PartitionId, ShardId, Timestamp, TopicName};
 
+use crate::archiving::Archiving;
 use crate::cluster::Topic;
 use crate::controller::{Command, ControllerError, Outcome};
 use crate::errors::Fault;
 use crate::groups;
+use crate::history::Origin;
 
 /// Where the answer goes; a bounded channel of one. A receiver that is gone has lost interest.
 pub type Reply<T> = flume::Sender<T>;
@@ -25,9 +27,9 @@ pub enum ShardMessage {
         bytes_max: usize,
         reply: Reply<Vec<Result<Got, Fault>>>,
     },
-    /// Wakes once, as soon as one of these partitions has more than the high watermark given, or is gone.
+    /// Wakes once, as soon as one of these partitions has something new, or is gone.
     Watch {
-        marks: Vec<(PartitionId, Offset)>,
+        marks: Vec<Mark>,
         wake: Reply<()>,
     },
     /// One partition, from the process outside the shards: waits for the first record.
@@ -37,7 +39,7 @@ pub enum ShardMessage {
         reply: Reply<Result<Got, Fault>>,
     },
     Look {
-        questions: Vec<(PartitionId, Question)>,
+        questions: Vec<Look>,
         reply: Reply<Vec<Result<Facts, Fault>>>,
     },
     /// Answers the new log starts, once they are durable.
@@ -55,6 +57,13 @@ pub enum ShardMessage {
     Archived {
         partition: PartitionId,
         end: Offset,
+    },
+    /// The archive asks, or tells.
+    Archiving(Archiving),
+    /// What is archived may leave the log up to here.
+    DropLocally {
+        partition: PartitionId,
+        start: Offset,
     },
     /// For shard 0, where the controller lives.
     Change {
@@ -138,6 +147,7 @@ impl From<Fault> for Refused {
 #[derive(Debug, Clone, Copy)]
 pub struct Want {
     pub partition: PartitionId,
+    pub origin: Origin,
     pub from: Offset,
     pub bytes_max: usize,
     /// Only what no open transaction can still undo.
@@ -157,6 +167,41 @@ pub struct Trim {
 pub struct Got {
     pub batches: Vec<Bytes>,
     pub frontiers: Frontiers,
+    /// There is more than these batches, but it must come from the archive first, which has been asked.
+    pub is_recalled: bool,
+}
+
+/// What a long poll has seen of a partition.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    pub partition: PartitionId,
+    pub high_watermark: Offset,
+    /// Where it waits for the archive.
+    pub recall: Option<Offset>,
+}
+
+impl Want {
+    /// What was seen when this was answered.
+    pub fn mark(&self, got: &Got) -> Mark {
+        let recall = got.is_recalled.then_some(self.from);
+        Mark { partition: self.partition, high_watermark: got.frontiers.high_watermark(), recall }
+    }
+}
+
+/// What is asked about a partition.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    pub partition: PartitionId,
+    pub origin: Origin,
+    pub question: Question,
+}
+
+impl Look {
+    /// With the shard that is to be asked; `None` if there is no such partition.
+    pub fn at(topic: &Topic, partition: i32, question: Question) -> Option<(ShardId, Look)> {
+        let place = topic.place(partition)?;
+        Some((place.shard, Look { partition: place.id, origin: topic.origin(partition), question }))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,6 +19,7 @@ use crate::cluster::{Cluster, Place, Topic};
 use crate::controller::{Changes, Command, ControllerError, NewTopic, Outcome};
 use crate::errors::Fault;
 use crate::groups::GroupSettings;
+use crate::history::History;
 use crate::internal;
 use crate::layout;
 use crate::message::{Append, Reply, ShardMessage, Want, Writer, reply};
@@ -60,6 +61,8 @@ pub struct NodeConfig {
     pub retention_tick_ms: u64,
     /// An archive copies all records to the object store: retention drops none before it has them.
     pub archives: bool,
+    /// Where records are read that the logs no longer hold.
+    pub history: Arc<dyn History>,
 }
 
 impl NodeConfig {
@@ -111,7 +114,7 @@ pub(crate) enum Founding {
 /// A node as the rest of the process sees it, from any thread.
 #[derive(Clone)]
 pub struct NodeHandle {
-    node: Arc<Node>,
+    pub(crate) node: Arc<Node>,
     ready: SharedFuture<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
 }
 
@@ -260,8 +263,10 @@ impl NodeHandle {
     ) -> Result<Fetched> {
         let cluster = self.cluster();
         let missing = || Error::missing(format!("there is no topic '{topic}'"));
-        let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
-        let want = Want { partition: place.id, from, bytes_max, stable_only: false };
+        let topic = cluster.topic(topic).ok_or_else(missing)?;
+        let place = place(topic, partition)?;
+        let origin = topic.origin(partition);
+        let want = Want { partition: place.id, origin, from, bytes_max, stable_only: false };
         let wait_ms = wait_ms.clamp(0, WAIT_MS_MAX).unsigned_abs();
         let got = self.node.ask(place.shard, |reply| ShardMessage::Poll { want, wait_ms, reply }).await??;
         let at = got.frontiers;
@@ -313,6 +318,14 @@ impl NodeHandle {
         let missing = || Error::missing(format!("there is no topic '{topic}'"));
         let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
         Ok(self.node.send(place.shard, ShardMessage::Archived { partition: place.id, end }).await?)
+    }
+
+    /// Records below `start`, as far as they are archived, leave the log; consumers get them from the archive.
+    pub async fn drop_locally(&self, topic: &str, partition: i32, start: Offset) -> Result<()> {
+        let cluster = self.cluster();
+        let missing = || Error::missing(format!("there is no topic '{topic}'"));
+        let place = place(cluster.topic(topic).ok_or_else(missing)?, partition)?;
+        Ok(self.node.send(place.shard, ShardMessage::DropLocally { partition: place.id, start }).await?)
     }
 
     /// What the logs of all shards have done so far.

@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::rc::Rc;
 
-use model::{Offset, PartitionId, ShardId};
+use model::{Offset, ShardId};
 use runtime::Driver;
 
 use crate::errors::Fault;
 use crate::message::{
-    Append, Appended, Facts, Got, Question, Refused, Reply, ShardMessage, Trim, Want, by_shard, reply,
+    Append, Appended, Facts, Got, Look, Mark, Refused, Reply, ShardMessage, Trim, Want, by_shard, reply,
 };
 use crate::partition::Placed;
 use crate::shard::Shard;
@@ -78,12 +78,16 @@ impl<D: Driver> Shard<D> {
     }
 
     /// Each owner reads at most `bytes_max`, but at least one batch.
-    pub async fn read_anywhere(&self, wants: Vec<(ShardId, Want)>, bytes_max: usize) -> Vec<Result<Got, Fault>> {
+    pub async fn read_anywhere(
+        self: &Rc<Self>,
+        wants: Vec<(ShardId, Want)>,
+        bytes_max: usize,
+    ) -> Vec<Result<Got, Fault>> {
         let there = |wants, reply| ShardMessage::Read { wants, bytes_max, reply };
         self.scatter(wants, async |list| self.read(list, bytes_max).await, there).await
     }
 
-    pub async fn look_anywhere(&self, questions: Vec<(ShardId, (PartitionId, Question))>) -> Vec<Result<Facts, Fault>> {
+    pub async fn look_anywhere(&self, questions: Vec<(ShardId, Look)>) -> Vec<Result<Facts, Fault>> {
         let there = |questions, reply| ShardMessage::Look { questions, reply };
         self.scatter(questions, async |list| self.look(list).await, there).await
     }
@@ -94,7 +98,7 @@ impl<D: Driver> Shard<D> {
     }
 
     /// `wake` is woken as soon as one of the partitions has more than its mark.
-    pub async fn watch_anywhere(&self, marks: Vec<(ShardId, (PartitionId, Offset))>, wake: Reply<()>) {
+    pub async fn watch_anywhere(&self, marks: Vec<(ShardId, Mark)>, wake: Reply<()>) {
         for (owner, list) in by_shard(marks) {
             let marks: Vec<_> = list.into_iter().map(|(_, mark)| mark).collect();
             if owner == self.id {

@@ -26,6 +26,7 @@ use crate::layout;
 use crate::message::ShardMessage;
 use crate::node::{Founding, Node, ShardSeed};
 use crate::producers::{Kept, Producers};
+use crate::recalls::Recalls;
 use crate::watches::Watches;
 
 /// The term of a log group of one, and so the leader epoch that clients see: it never has another leader.
@@ -46,6 +47,9 @@ pub struct Shard<D: Driver> {
     pub node: Arc<Node>,
     pub log: CoreLog<D>,
     pub watches: Rc<Watches>,
+    pub recalls: RefCell<Recalls>,
+    /// Who waits for the archive.
+    pub recall_watches: Watches,
     kept: Rc<Kept>,
     pub checkers: RefCell<Checkers>,
     pub admission: Admissions,
@@ -99,6 +103,8 @@ async fn start<D: Driver>(
         id,
         log,
         watches,
+        recalls: RefCell::default(),
+        recall_watches: Watches::default(),
         kept,
         checkers: RefCell::default(),
         admission: Admissions::new(REQUEST_BYTES_IN_FLIGHT_MAX),
@@ -187,12 +193,14 @@ impl<D: Driver> Shard<D> {
 
     fn forget(&self, partitions: &[PartitionId]) {
         let gone: HashSet<PartitionId> = partitions.iter().copied().collect();
+        self.recalls.borrow_mut().forget(&gone);
         self.producers().forget(|partition| gone.contains(&partition));
         let cluster = self.node.cluster();
         self.checkers.borrow_mut().forget(|topic| !cluster.has(topic));
         for partition in partitions {
             self.log.forget(*partition);
             self.watches.wake(*partition);
+            self.recall_watches.wake(*partition);
         }
     }
 
@@ -286,6 +294,10 @@ impl<D: Driver> Shard<D> {
                 self.log.set_lake(partition, committed, projected);
             }
             ShardMessage::Archived { partition, end } => self.log.set_archived(partition, end),
+            ShardMessage::Archiving(question) => {
+                self.start("archiving", async move { shard.archiving(question).await });
+            }
+            ShardMessage::DropLocally { partition, start } => self.log.set_local_start(partition, start),
             ShardMessage::Change { command, reply } => {
                 let Some(errands) = &self.errands else { return };
                 if let Err(flume::TrySendError::Full((_, reply))) = errands.try_send((*command, reply)) {

@@ -1,7 +1,6 @@
 //! Are batches found in memory and on disk alike?
 
-use model::ShardId;
-use wire::batch::{BatchBuilder, Compression, check};
+use model::Timestamp;
 
 use super::*;
 use crate::log::LogConfig;
@@ -56,36 +55,5 @@ fn damage_after_recovery_is_found_when_it_is_read() {
         assert_eq!(before.len(), 5);
         let after = log.read(p, Offset(12), Offset(40), usize::MAX).await.expect("behind the damage");
         assert_eq!(after.len(), 14);
-    });
-}
-
-#[test]
-fn times_are_looked_up_exactly_and_lying_headers_end_the_search() {
-    let fake = Fake::new(Image::new(), 3);
-    let driver = fake.clone();
-    fake.run(async move {
-        let log = open(driver, LogConfig { shard: ShardId(0), ..cold() }).await;
-        let p = PartitionId(1);
-        let mut zstd = BatchBuilder::new(Compression::Zstd);
-        [5, 30, 20].into_iter().for_each(|ms| zstd.push(ms, None, Some(b"x"), &[]));
-        log.append(p, zstd.build(), TERM).expect("there is room");
-        let mut lying = batch(40, 1, 10).to_vec();
-        // The largest timestamp of the header, and the CRC over it.
-        lying[35..43].copy_from_slice(&900i64.to_be_bytes());
-        let crc = crc32c::crc32c(&lying[21..]);
-        lying[17..21].copy_from_slice(&crc.to_be_bytes());
-        check(&lying).expect("a legal batch");
-        for _ in 0..40 {
-            log.append(p, Bytes::from(lying.clone()), TERM).expect("there is room");
-        }
-        log.flushed().await.expect("the disk works");
-        let find = async |ms| log.offset_for_time(p, Timestamp(ms)).await.expect("readable");
-        assert_eq!(find(-1).await, Some((Offset(0), Timestamp(5))));
-        assert_eq!(find(6).await, Some((Offset(1), Timestamp(30))));
-        assert_eq!(find(31).await, Some((Offset(3), Timestamp(40))));
-        assert_eq!(find(500).await, Some((Offset(19), Timestamp(900))), "after 16 batches without such a record");
-        assert_eq!(find(901).await, None);
-        log.set_log_start(p, Offset(2));
-        assert_eq!(find(6).await, Some((Offset(2), Timestamp(20))), "deleted records are not found");
     });
 }

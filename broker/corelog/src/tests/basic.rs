@@ -70,7 +70,7 @@ async fn check_some<D: Driver>(log: &CoreLog<D>) {
     let at = log.offset_for_time(P, Timestamp(2)).await.expect("readable");
     assert_eq!(at, Some((Offset(1), Timestamp(2))));
     assert_eq!(log.offset_for_time(P, Timestamp(4)).await.expect("readable"), None);
-    assert_eq!(log.max_timestamp(P), Some((Offset(2), Timestamp(3))));
+    assert_eq!(log.newest(P).await.expect("readable"), Some((Offset(2), Timestamp(3))));
     assert_eq!(log.partitions().len(), 2);
 }
 

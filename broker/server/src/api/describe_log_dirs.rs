@@ -10,7 +10,7 @@ use kafka_protocol::protocol::StrBytes;
 use runtime::Driver;
 
 use super::{Call, Handled};
-use crate::message::Question;
+use crate::message::{Look, Question};
 
 pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
     let request: DescribeLogDirsRequest = call.decode()?;
@@ -26,9 +26,8 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
     }
     // Partitions that do not exist lie in no folder.
     asked.retain(|(name, index)| cluster.place(name, *index).is_some());
-    let places = asked.iter().filter_map(|(name, index)| cluster.place(name, *index));
-    let questions = places.map(|place| (place.shard, (place.id, Question::Frontiers))).collect();
-    let facts = call.shard.look_anywhere(questions).await;
+    let looks = asked.iter().filter_map(|(name, index)| Look::at(cluster.topic(name)?, *index, Question::Frontiers));
+    let facts = call.shard.look_anywhere(looks.collect()).await;
     let mut topics: BTreeMap<String, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
     for ((name, index), facts) in asked.into_iter().zip(facts) {
         let bytes = facts.map_or(0, |facts| facts.bytes);

@@ -6,16 +6,16 @@ use std::rc::Rc;
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::FetchRequest;
-use kafka_protocol::messages::fetch_request::FetchTopic;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use model::limits::{FETCH_BYTES_MAX, WAIT_MS_MAX};
-use model::{Offset, PartitionId, ShardId, TopicId};
+use model::{Offset, ShardId, TopicId};
 use runtime::Driver;
 use wire::fetch_response::{self, Fetched, FetchedPartition, FetchedTopic};
 
 use super::{Answer, Call, CallError, Frame, Handled};
 use crate::cluster::{Cluster, Place, Topic};
 use crate::errors::{Fault, NONE};
-use crate::message::{Got, Want, reply};
+use crate::message::{Got, Mark, Want, reply};
 use crate::shard::{LEADER_EPOCH, Shard};
 
 /// Topics are named by id from this version on.
@@ -38,12 +38,10 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
     })))
 }
 
-/// What is asked of one partition, and where it lies.
+/// What is asked of one partition, and of which shard.
 struct Ask {
-    place: Result<Place, Fault>,
     index: i32,
-    from: Offset,
-    bytes_max: usize,
+    want: Result<(ShardId, Want), Fault>,
 }
 
 async fn fetch<D: Driver>(shard: &Rc<Shard<D>>, request: FetchRequest, version: i16) -> Fetched {
@@ -55,17 +53,15 @@ async fn fetch<D: Driver>(shard: &Rc<Shard<D>>, request: FetchRequest, version: 
     let mut early = false;
     loop {
         let cluster = shard.node.cluster();
-        let asks: Vec<Vec<Ask>> = request.topics.iter().map(|topic| asks(topic, &cluster, version)).collect();
+        let asks: Vec<Vec<Ask>> =
+            request.topics.iter().map(|topic| asks(topic, &cluster, version, stable_only)).collect();
         let flat: Vec<&Ask> = asks.iter().flatten().collect();
-        let outcomes = read(shard, &flat, bytes_max, stable_only).await;
-        let marks: Vec<(ShardId, (PartitionId, Offset))> = flat
-            .iter()
-            .zip(&outcomes)
-            .filter_map(|(ask, got)| {
-                let place = ask.place.as_ref().ok()?;
-                Some((place.shard, (place.id, got.as_ref().ok()?.frontiers.high_watermark())))
-            })
-            .collect();
+        let outcomes = read(shard, &flat, bytes_max).await;
+        let mark = |(ask, got): (&&Ask, &Result<Got, Fault>)| {
+            let (place, want) = ask.want.as_ref().ok()?;
+            Some((*place, want.mark(got.as_ref().ok()?)))
+        };
+        let marks: Vec<(ShardId, Mark)> = flat.iter().zip(&outcomes).filter_map(mark).collect();
         let bytes: usize = outcomes.iter().flatten().flat_map(|got| &got.batches).map(bytes::Bytes::len).sum();
         let failed = outcomes.iter().any(Result::is_err);
         if failed || early || bytes >= bytes_min || marks.is_empty() || shard.driver.now() >= until {
@@ -81,7 +77,7 @@ async fn fetch<D: Driver>(shard: &Rc<Shard<D>>, request: FetchRequest, version: 
     }
 }
 
-fn asks(topic: &FetchTopic, cluster: &Cluster, version: i16) -> Vec<Ask> {
+fn asks(topic: &FetchTopic, cluster: &Cluster, version: i16, stable_only: bool) -> Vec<Ask> {
     let found = match version >= IDS_SINCE {
         true => cluster.topic_by_id(TopicId(topic.topic_id)).ok_or_else(|| {
             Fault::new(ResponseError::UnknownTopicId, format!("there is no topic with the id {}", topic.topic_id))
@@ -91,13 +87,14 @@ fn asks(topic: &FetchTopic, cluster: &Cluster, version: i16) -> Vec<Ask> {
             cluster.topic(topic.topic.as_str()).ok_or_else(unknown)
         }
     };
-    let ask = |partition: &kafka_protocol::messages::fetch_request::FetchPartition| Ask {
-        place: found.clone().and_then(|topic| place(topic, partition.partition, partition.current_leader_epoch)),
-        index: partition.partition,
-        from: Offset(partition.fetch_offset),
-        bytes_max: usize::try_from(partition.partition_max_bytes).unwrap_or(0),
+    let want = |asked: &FetchPartition| {
+        let topic = found.clone()?;
+        let place = place(topic, asked.partition, asked.current_leader_epoch)?;
+        let bytes_max = usize::try_from(asked.partition_max_bytes).unwrap_or(0);
+        let (partition, origin, from) = (place.id, topic.origin(asked.partition), Offset(asked.fetch_offset));
+        Ok((place.shard, Want { partition, origin, from, bytes_max, stable_only }))
     };
-    topic.partitions.iter().map(ask).collect()
+    topic.partitions.iter().map(|asked| Ask { index: asked.partition, want: want(asked) }).collect()
 }
 
 fn place(topic: &Topic, partition: i32, epoch: i32) -> Result<Place, Fault> {
@@ -117,19 +114,13 @@ pub fn check_epoch(epoch: i32) -> Result<(), Fault> {
 }
 
 /// Reads all partitions from their owners; each owner gets the whole budget, what is too much is cut afterwards.
-async fn read<D: Driver>(
-    shard: &Rc<Shard<D>>,
-    asks: &[&Ask],
-    bytes_max: usize,
-    stable_only: bool,
-) -> Vec<Result<Got, Fault>> {
+async fn read<D: Driver>(shard: &Rc<Shard<D>>, asks: &[&Ask], bytes_max: usize) -> Vec<Result<Got, Fault>> {
     let mut outcomes: Vec<Result<Got, Fault>> = Vec::with_capacity(asks.len());
     let (mut wants, mut places) = (Vec::new(), Vec::new());
     for (index, ask) in asks.iter().enumerate() {
-        match &ask.place {
-            Ok(place) => {
-                let bytes_max = ask.bytes_max.min(bytes_max);
-                wants.push((place.shard, Want { partition: place.id, from: ask.from, bytes_max, stable_only }));
+        match &ask.want {
+            Ok((owner, want)) => {
+                wants.push((*owner, Want { bytes_max: want.bytes_max.min(bytes_max), ..*want }));
                 places.push(index);
                 outcomes.push(Err(Fault::stopping()));
             }

@@ -1,13 +1,16 @@
 //! OffsetForLeaderEpoch: where did an epoch of the leader end? (KIP-101, KIP-320)
 
+use std::sync::Arc;
+
 use kafka_protocol::messages::offset_for_leader_epoch_response::{EpochEndOffset, OffsetForLeaderTopicResult};
 use kafka_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 use runtime::Driver;
 
 use super::fetch::check_epoch;
 use super::{Call, Handled};
+use crate::cluster::Topic;
 use crate::errors::{Fault, NONE};
-use crate::message::Question;
+use crate::message::{Look, Question};
 use crate::shard::LEADER_EPOCH;
 
 pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
@@ -19,14 +22,11 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
         for asked in &topic.partitions {
             let unknown =
                 || Fault::unknown_partition(format_args!("partition {}-{}", topic.topic.as_str(), asked.partition));
-            let place = check_epoch(asked.current_leader_epoch)
-                .and_then(|()| cluster.place(topic.topic.as_str(), asked.partition).ok_or_else(unknown));
-            let facts = match place {
-                Ok(place) => {
-                    let mut facts =
-                        call.shard.look_anywhere(vec![(place.shard, (place.id, Question::Frontiers))]).await;
-                    facts.pop().expect("one answer per question")
-                }
+            let look = |topic: &Arc<Topic>| Look::at(topic, asked.partition, Question::Frontiers);
+            let look = check_epoch(asked.current_leader_epoch)
+                .and_then(|()| cluster.topic(topic.topic.as_str()).and_then(look).ok_or_else(unknown));
+            let facts = match look {
+                Ok(look) => call.shard.look_anywhere(vec![look]).await.pop().expect("one answer per question"),
                 Err(fault) => Err(fault),
             };
             let answer = EpochEndOffset::default().with_partition(asked.partition);

@@ -5,3 +5,4 @@ mod requests;
 mod store;
 mod rules;
 mod retention;
+mod history;

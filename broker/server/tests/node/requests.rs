@@ -84,7 +84,7 @@ pub fn list_offset(client: &mut Client, topic: &str, partition: i32, timestamp: 
         .with_timestamp(timestamp)
         .with_current_leader_epoch(-1);
     let topic = ListOffsetsTopic::default().with_name(WireName(text(topic))).with_partitions(vec![wanted]);
-    let mut response = client.call(7, &ListOffsetsRequest::default().with_topics(vec![topic]));
+    let mut response = client.call(10, &ListOffsetsRequest::default().with_topics(vec![topic]));
     let found = response.topics.remove(0).partitions.remove(0);
     assert_eq!(found.error_code, 0);
     (found.offset, found.timestamp)

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use kafka_protocol::protocol::{Request, StrBytes};
 use model::NodeId;
 use runtime::{ShardOptions, ShardThread, start_shard_portable, start_shard_uring};
-use server::{NodeConfig, NodeHandle, OpenGate, plan, run_shard};
+use server::{NoHistory, NodeConfig, NodeHandle, OpenGate, plan, run_shard};
 use wire::request::{self, Head};
 use wire::response;
 
@@ -86,6 +86,7 @@ pub fn config(dir: &Path, port: u16, shards: u16) -> NodeConfig {
         tail_cache_bytes: 1024 * 1024,
         retention_tick_ms: 3_600_000,
         archives: false,
+        history: Arc::new(NoHistory),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Does a response keep to its limit, and does it always get on?
 
 use bytes::Bytes;
-use kafka_protocol::messages::fetch_request::FetchPartition;
 use model::Frontiers;
 use uuid::Uuid;
 
@@ -10,13 +9,13 @@ use super::*;
 fn asked(count: i32) -> (Vec<FetchTopic>, Vec<Vec<Ask>>) {
     let partitions = (0..count).map(|index| FetchPartition::default().with_partition(index)).collect();
     let topic = FetchTopic::default().with_topic_id(Uuid::from_u128(7)).with_partitions(partitions);
-    let ask = |index| Ask { place: Err(Fault::stopping()), index, from: Offset(0), bytes_max: 100 };
+    let ask = |index| Ask { index, want: Err(Fault::stopping()) };
     (vec![topic], vec![(0..count).map(ask).collect()])
 }
 
 fn got(sizes: &[usize]) -> Result<Got, Fault> {
     let batches = sizes.iter().map(|size| Bytes::from(vec![0; *size])).collect();
-    Ok(Got { batches, frontiers: Frontiers::recovered(Offset(0), Offset(9)) })
+    Ok(Got { batches, frontiers: Frontiers::recovered(Offset(0), Offset(9)), is_recalled: false })
 }
 
 fn sizes(fetched: &Fetched) -> Vec<Vec<usize>> {
