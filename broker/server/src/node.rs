@@ -19,7 +19,7 @@ use crate::cluster::{Cluster, Place, Topic};
 use crate::controller::{Changes, Command, ControllerError, NewTopic, Outcome};
 use crate::errors::Fault;
 use crate::groups::GroupSettings;
-use crate::history::History;
+use crate::history::{History, NoHistory};
 use crate::internal;
 use crate::layout;
 use crate::message::{Append, Reply, ShardMessage, Want, Writer, reply};
@@ -84,6 +84,7 @@ impl NodeConfig {
             tail_cache_bytes: TAIL_CACHE_BYTES,
             retention_tick_ms: RETENTION_TICK_MS,
             archives: false,
+            history: Arc::new(NoHistory),
         }
     }
 }
