@@ -24,6 +24,28 @@ pub enum IoChoice {
     Portable,
 }
 
+/// What holds for topics that do not set `write.caching`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WriteCaching {
+    /// acknowledged before they are durable
+    True,
+    /// acknowledged when they are durable
+    False,
+    /// as false, and no topic can switch it on
+    Disabled,
+}
+
+impl WriteCaching {
+    pub fn for_topics(self) -> Option<bool> {
+        match self {
+            WriteCaching::True => Some(true),
+            WriteCaching::False => Some(false),
+            WriteCaching::Disabled => None,
+        }
+    }
+}
+
 /// One layer of settings: the flags with their environment variables, or the file.
 #[derive(Debug, Clone, Default, Args, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +120,10 @@ pub struct Layer {
     /// How often retention looks for records to drop, in milliseconds [default: 30000]
     #[arg(long, env = "FRAZIL_RETENTION_CHECK_MS", value_name = "MS")]
     pub retention_check_ms: Option<u64>,
+    /// Whether records are acknowledged before they are durable, where a topic does not say: those of the last moments
+    /// before a crash are lost then [default: false]
+    #[arg(long, env = "FRAZIL_WRITE_CACHING_DEFAULT", value_name = "BOOL")]
+    pub write_caching_default: Option<WriteCaching>,
     /// What is logged, in the form of RUST_LOG [default: info]
     #[arg(long, env = "FRAZIL_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -128,6 +154,7 @@ pub struct Settings {
     pub archive_delete_delay_ms: u64,
     pub archive_cache_mib: u32,
     pub retention_check_ms: u64,
+    pub write_caching_default: WriteCaching,
     pub log: String,
 }
 
@@ -174,6 +201,7 @@ impl Layer {
             archive_delete_delay_ms: self.archive_delete_delay_ms.or(below.archive_delete_delay_ms),
             archive_cache_mib: self.archive_cache_mib.or(below.archive_cache_mib),
             retention_check_ms: self.retention_check_ms.or(below.retention_check_ms),
+            write_caching_default: self.write_caching_default.or(below.write_caching_default),
             log: self.log.or(below.log),
         }
     }
@@ -219,6 +247,7 @@ impl Layer {
             archive_delete_delay_ms: self.archive_delete_delay_ms.unwrap_or(600_000),
             archive_cache_mib: self.archive_cache_mib.unwrap_or(1024),
             retention_check_ms: self.retention_check_ms.unwrap_or(RETENTION_TICK_MS),
+            write_caching_default: self.write_caching_default.unwrap_or(WriteCaching::False),
             log: self.log.unwrap_or_else(|| "info".into()),
         };
         settings.checked()

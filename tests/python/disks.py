@@ -54,26 +54,31 @@ class Disk:
         self.unmount()
         self.mount()
 
-    def free_mib(self):
-        return int(self.run("stat", "-f", "-c", "%a", str(self.root))) * 4096 >> 20
+    def fill(self):
+        """Takes all space that is left, also if others take some meanwhile."""
+        for bs in ("1M", "4096"):
+            command = ["dd", "if=/dev/zero", f"of={self.root}/filler.{bs}", f"bs={bs}", "status=none"]
+            done = subprocess.run([*self.prefix, *command], capture_output=True, text=True)
+            assert "No space left" in done.stderr, done.stderr
 
-    def fill(self, name="filler", leave_mib=0):
-        size = self.free_mib() - leave_mib
-        if size > 0:
-            self.run("fallocate", "-l", f"{size}MiB", str(self.root / name))
-        if leave_mib == 0:
-            subprocess.run([*self.prefix, "dd", "if=/dev/zero", f"of={self.root / name}.rest", "bs=4096", "status=none"], capture_output=True)
+    def clear(self):
+        self.run("rm", "-f", f"{self.root}/filler.1M", f"{self.root}/filler.4096")
 
-    def clear(self, name="filler"):
-        self.run("rm", "-f", str(self.root / name), str(self.root / (name + ".rest")))
+    def stall(self):
+        """No write ends any more, none fails."""
+        self.run("fsfreeze", "--freeze", str(self.root))
+
+    def go_on(self):
+        self.run("fsfreeze", "--unfreeze", str(self.root))
 
     def close(self):
+        subprocess.run([*self.prefix, "fsfreeze", "--unfreeze", str(self.root)], capture_output=True)
         self.holder.kill()
         self.holder.wait()
 
 
 @pytest.fixture
 def disk(tmp_path):
-    disk = Disk(tmp_path, 420)
+    disk = Disk(tmp_path, 520)
     yield disk
     disk.close()

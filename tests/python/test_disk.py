@@ -90,13 +90,11 @@ def test_a_full_disk_refuses_producers_until_there_is_room(tmp_path, disk, io, h
         def press():
             nonlocal sent
             while not stop.is_set():
-                try:
+                producer.poll(0.001)
+                if sent - len(outcomes) < 400:
                     producer.produce("new", str(sent).encode().ljust(50_000, b"."), partition=0,
                                      on_delivery=lambda error, _, n=sent: outcomes.__setitem__(n, error))
                     sent += 1
-                except BufferError:
-                    pass
-                producer.poll(0.001)
         pressing = threading.Thread(target=press)
         pressing.start()
         try:
@@ -127,3 +125,86 @@ def _refused(node):
     outcome = send(node, "probe", 1, size=500_000, **{"message.send.max.retries": 0, "message.timeout.ms": 10_000})[0]
     assert outcome is None or outcome.code() == KafkaError.KAFKA_STORAGE_ERROR, outcome
     return outcome is not None
+
+
+@pytest.mark.parametrize("io", DRIVERS)
+def test_a_disk_that_is_behind_slows_producers_and_nobody_else(tmp_path, disk, io):  # noqa: F811
+    """The disk stalls while producers press: they wait, without an error and without a repetition; all others go on."""
+    partitions, each, size = 4, 60, 1_000_000
+    with Node(tmp_path, shards=1, io=io, disk=disk, segment_mib=80) as node:
+        admin = make(node, "pressed", partitions)
+        make(node, "calm")
+        assert set(send(node, "calm", 10).values()) == {None}
+        assert read(node, "calm") == list(range(10))
+        throttled, outcomes = [], {}
+        config = {"bootstrap.servers": node.kafka, "linger.ms": 0, "batch.num.messages": 1, "message.max.bytes": 1_048_000,
+                  "retries": 0, "throttle_cb": lambda event: throttled.append(event.throttle_time)}
+        producers = [Producer(config) for _ in range(partitions)]
+        for partition, producer in enumerate(producers):
+            producer.list_topics("pressed", timeout=20)
+        disk.stall()
+        for n in range(each):
+            for partition, producer in enumerate(producers):
+                producer.produce("pressed", f"{n} ".encode().ljust(size, b"x"), partition=partition,
+                                 on_delivery=lambda error, _, place=(partition, n): outcomes.__setitem__(place, error))
+                producer.poll(0)
+        held = wait_for("much waits for the disk", lambda: node.metric("frazil_log_backlog_bytes") > 60 << 20, 30)
+        assert held and outcomes == {}, "nothing is acknowledged that is not durable"
+        for _ in range(10):
+            started = time.monotonic()
+            assert read(node, "calm") == list(range(10)), "others read"
+            assert "calm" in admin.list_topics(timeout=10).topics
+            assert time.monotonic() - started < 8, "and are not held up"
+        assert node.metric("frazil_log_backlog_bytes") <= 128 << 20 and outcomes == {}
+        disk.go_on()
+        for producer in producers:
+            assert producer.flush(60) == 0
+        assert len(outcomes) == partitions * each and set(outcomes.values()) == {None}
+        reader = Consumer({"bootstrap.servers": node.kafka, "group.id": "order", "enable.auto.commit": False})
+        reader.assign([TopicPartition("pressed", p, 0) for p in range(partitions)])
+        found = {p: [] for p in range(partitions)}
+        wait_for("all records", lambda: [found[r.partition()].append(int(r.value().split()[0])) for r in reader.consume(100, 1)]
+                 and sum(map(len, found.values())) >= partitions * each, 60)
+        reader.close()
+        assert found == {p: list(range(each)) for p in range(partitions)}, "each once, in the order in which they were sent"
+        assert max(throttled, default=0) > 0, "the first thing that producers noticed was a wish to pause"
+
+
+@pytest.mark.parametrize("io", DRIVERS)
+def test_write_caching_acknowledges_before_it_is_durable_and_shows_only_what_is(tmp_path, disk, io):  # noqa: F811
+    with Node(tmp_path, shards=2, io=io, disk=disk, segment_mib=80) as node:
+        admin = make(node, "cached", 1, **{"write.caching": "true"})
+        make(node, "true")
+        assert "cached" in [line for line in node.log_text().splitlines() if "write.caching is on" in line][0]
+        for topic in ("cached", "true"):
+            assert send(node, topic, 1)[0] is None
+        wait_for("both are durable", lambda: read(node, "cached") == read(node, "true") == [0])
+        disk.stall()
+        assert send(node, "cached", 1, start=1, **{"message.timeout.ms": 5_000})[1] is None, "acknowledged all the same"
+        assert send(node, "true", 1, start=1, **{"message.timeout.ms": 3_000})[1] is not None
+        assert read(node, "cached") == [0], "consumers see what is durable"
+        disk.go_on()
+        wait_for("the disk goes on", lambda: read(node, "cached") == [0, 1])
+        from confluent_kafka.admin import ConfigResource
+        shown = admin.describe_configs([ConfigResource("topic", "cached")])
+        entry = next(iter(shown.values())).result(20)["write.caching"]
+        assert entry.value == "true" and not entry.is_default
+        told = node.cli("topic", "describe", "cached", "--settings").stdout
+        assert "write.caching" in told
+
+
+def test_write_caching_of_the_node_holds_where_topics_do_not_say(tmp_path):
+    from confluent_kafka.admin import ConfigResource
+
+    def shown(node, topic):
+        admin = AdminClient({"bootstrap.servers": node.kafka})
+        return next(iter(admin.describe_configs([ConfigResource("topic", topic)]).values())).result(20)["write.caching"].value
+    with Node(tmp_path, shards=1, write_caching_default="true") as node:
+        make(node, "plain")
+        make(node, "careful", **{"write.caching": "false"})
+        make(node, "bold", **{"write.caching": "true"})
+        assert [shown(node, t) for t in ("plain", "careful", "bold")] == ["true", "false", "true"]
+        node.stop()
+        node.flags["write_caching_default"] = "disabled"
+        node.start()
+        assert [shown(node, t) for t in ("plain", "careful", "bold")] == ["false", "false", "false"]

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use wire::batch::{self, BatchHeader};
 use wire::{frame, request, response};
 
-use crate::clock::{now_ns, seconds};
+use crate::clock::{Timer, now_ns, seconds};
 use crate::payload::{head, topic_name};
 use crate::produce::processors;
 use crate::schedule::{Times, Window};
@@ -126,8 +126,13 @@ struct Consumer {
 impl Consumer {
     async fn run(mut self, window: Window, partition_bytes_max: i32) -> Result<Read> {
         let mut read = Read::default();
-        while now_ns() < window.end_ns {
-            let answer = self.fetch(partition_bytes_max).await?;
+        let mut over = Timer::new()?;
+        loop {
+            let answer = tokio::select! {
+                answer = self.fetch(partition_bytes_max) => answer?,
+                // An answer that comes later would not count.
+                fired = over.until(window.end_ns) => return fired.map(|()| read).map_err(Into::into),
+            };
             let counts = (window.measured_ns..window.end_ns).contains(&now_ns());
             read.fetches += u64::from(counts);
             for partition in answer.responses.into_iter().flat_map(|topic| topic.partitions) {
@@ -146,7 +151,6 @@ impl Consumer {
                 }
             }
         }
-        Ok(read)
     }
 
     async fn fetch(&mut self, partition_bytes_max: i32) -> Result<FetchResponse> {

@@ -5,6 +5,7 @@
 
 mod contents;
 mod files;
+mod groups;
 mod load;
 mod owner;
 mod pages;

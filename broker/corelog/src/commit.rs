@@ -89,6 +89,11 @@ impl Commit {
         }
     }
 
+    /// The last entry of a log group that stands in the log.
+    pub fn stands(&mut self, group: LogGroup, last: LogIndex) {
+        self.groups.insert(group, last);
+    }
+
     /// Frames and padding that are not durable yet.
     pub fn backlog_bytes(&self) -> usize {
         self.waiting_bytes + self.in_flight_bytes
@@ -142,10 +147,18 @@ impl Commit {
     /// Joins one of the next groups. Entries of a log group come without gaps.
     pub fn push(&mut self, pending: Pending) {
         let entry = &pending.entry;
-        if entry.kind == Kind::Batch {
-            let last = self.groups.insert(entry.group, entry.index);
-            let follows = last.is_none_or(|last| entry.index.0 == last.0 + 1);
-            assert!(follows, "log group {} would have a gap: {last:?}, then {}", entry.group, entry.index);
+        match entry.kind {
+            kind if kind.is_entry() => {
+                let last = self.groups.insert(entry.group, entry.index);
+                let follows = last.is_none_or(|last| entry.index.0 == last.0 + 1);
+                assert!(follows, "log group {} would have a gap: {last:?}, then {}", entry.group, entry.index);
+            }
+            Kind::Truncated => drop(self.groups.insert(entry.group, entry.index)),
+            Kind::Purged => {
+                let last = self.groups.entry(entry.group).or_insert(entry.index);
+                *last = (*last).max(entry.index);
+            }
+            _ => {}
         }
         self.waiting_bytes += frame_bytes(pending.payload.len());
         self.waiting.push_back(pending);

@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Waker};
 
 use model::{Error, Result};
 
-/// How far the log of a shard is durable. Clones are the same.
+/// How far frames are durable, or proposals committed: all have a sequence. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Acks(Rc<RefCell<State>>);
+pub struct Acks(Rc<RefCell<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -28,7 +28,7 @@ impl Acks {
     pub fn wait(&self, sequence: u64) -> Durable {
         let mut state = self.0.borrow_mut();
         state.tickets += 1;
-        Durable { acks: self.clone(), key: (sequence, state.tickets) }
+        Durable { acks: self.clone(), key: (sequence, state.tickets), waits: false }
     }
 
     /// All frames below `end` are durable.
@@ -66,27 +66,33 @@ impl Acks {
 pub struct Durable {
     acks: Acks,
     key: (u64, u64),
+    /// It is listed among those waiting, or was.
+    waits: bool,
 }
 
 impl Future for Durable {
     type Output = Result<()>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let mut state = self.acks.0.borrow_mut();
-        if self.key.0 < state.durable {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let Durable { acks, key, waits } = &mut *self;
+        let mut state = acks.0.borrow_mut();
+        if key.0 < state.durable {
             return Poll::Ready(Ok(()));
         }
         if let Some(error) = &state.failed {
             return Poll::Ready(Err(error.clone()));
         }
-        state.waiting.insert(self.key, context.waker().clone());
+        *waits = true;
+        state.waiting.insert(*key, context.waker().clone());
         Poll::Pending
     }
 }
 
 impl Drop for Durable {
     fn drop(&mut self) {
-        self.acks.0.borrow_mut().waiting.remove(&self.key);
+        if self.waits {
+            self.acks.0.borrow_mut().waiting.remove(&self.key);
+        }
     }
 }
 

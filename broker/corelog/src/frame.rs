@@ -5,6 +5,8 @@ use model::limits::{BATCH_BYTES_MAX, IO_ALIGN};
 use model::{LogGroup, LogIndex, Offset, PartitionId, Position, Term, Timestamp};
 use wire::batch::BatchHeader;
 
+use crate::raft::{EntryId, Spot};
+
 pub(crate) const HEAD_BYTES: usize = 112;
 pub(crate) const FRAME_ALIGN: usize = 8;
 pub(crate) const MAGIC: [u8; 4] = *b"FRZF";
@@ -31,12 +33,26 @@ pub(crate) enum Kind {
     Groups = 6,
     /// Segments that are missing from the middle of the log.
     Gaps = 7,
+    /// Whom the group has voted for.
+    Vote = 8,
+    /// Entries of the group behind this index are dead.
+    Truncated = 9,
+    /// Entries of the group up to this index are committed and not needed as entries.
+    Purged = 10,
+    /// An entry of the group that carries no batch.
+    Entry = 11,
 }
 
 impl Kind {
     fn of(code: u8) -> Option<Kind> {
-        use Kind::{Batch, Closed, Forgotten, Gaps, Groups, LogStart, Opened};
-        [Batch, Forgotten, LogStart, Opened, Closed, Groups, Gaps].into_iter().find(|kind| *kind as u8 == code)
+        use Kind::{Batch, Closed, Entry, Forgotten, Gaps, Groups, LogStart, Opened, Purged, Truncated, Vote};
+        let all = [Batch, Forgotten, LogStart, Opened, Closed, Groups, Gaps, Vote, Truncated, Purged, Entry];
+        all.into_iter().find(|kind| *kind as u8 == code)
+    }
+
+    /// True for what has an index of its own in the group.
+    pub fn is_entry(self) -> bool {
+        matches!(self, Kind::Batch | Kind::Entry)
     }
 }
 
@@ -58,6 +74,19 @@ impl Entry {
     pub fn note(kind: Kind, partition: PartitionId, base: Offset) -> Entry {
         let (term, index, max_timestamp) = (Term(0), LogIndex(0), Timestamp::NONE);
         Entry { kind, group: LogGroup(0), term, index, partition, base, last_delta: 0, max_timestamp }
+    }
+
+    /// What a log says about one of its groups, or an entry that carries no batch.
+    pub fn of_group(kind: Kind, group: LogGroup, id: EntryId) -> Entry {
+        let EntryId { term, index } = id;
+        Entry { group, term, index, ..Entry::note(kind, PartitionId(0), Offset::ZERO) }
+    }
+
+    /// The entry of a batch that has its spot.
+    pub fn spotted(group: LogGroup, id: EntryId, spot: &Spot) -> Entry {
+        let EntryId { term, index } = id;
+        let Spot { partition, base, last_delta, max_timestamp } = *spot;
+        Entry { kind: Kind::Batch, group, term, index, partition, base, last_delta, max_timestamp }
     }
 
     /// A checked batch that is to begin at `base`.

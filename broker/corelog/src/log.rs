@@ -1,7 +1,7 @@
 //! How is the log of a shard used?
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -12,12 +12,15 @@ use runtime::Driver;
 use wire::batch::BatchHeader;
 
 use crate::checkpoint::{Marks, Owner};
-use crate::commit::{Commit, Retired};
+use crate::commit::Commit;
 use crate::durable::{Acks, Durable};
+use crate::entries::Flushed;
+use crate::found::Takeover;
 use crate::frame::{Entry, GroupEnd, Kind, frame_bytes};
 use crate::group::Pending;
 use crate::notes::Notes;
 use crate::partitions::{Partition, Partitions};
+use crate::raft::Spot;
 use crate::recovery::Damage;
 use crate::room::Room;
 use crate::store::Store;
@@ -98,6 +101,10 @@ pub(crate) struct State {
     pub stats: LogStats,
     /// The sequence of the next frame.
     pub sequence: u64,
+    /// Frames of batches that have offsets, and are not appended yet.
+    pub reserved_bytes: usize,
+    /// Who is told when the frame of a sequence is durable, in order.
+    pub flushed: VecDeque<(u64, Flushed)>,
     /// Room in segments made ahead.
     pub spare_bytes: u64,
     /// Why the last attempt to make a segment failed.
@@ -171,8 +178,9 @@ impl<D: Driver> CoreLog<D> {
         let (group, sequence) = (self.shared.group, state.sequence);
         let index = state.next_entry(group, term)?;
         let count = i64::from(header.last_offset_delta) + 1;
-        let base = state.partitions.append(partition, count, sequence);
+        let base = state.partitions.reserve(partition, count, sequence);
         let entry = Entry::batch(group, term, index, partition, base, &header);
+        state.partitions.place(&Spot::of(&entry), sequence)?;
         state.stats.appended_batches += 1;
         state.stats.appended_bytes += batch.len() as u64;
         state.push(entry, batch);
@@ -233,7 +241,7 @@ impl<D: Driver> CoreLog<D> {
 
     /// Bytes that are appended and not durable.
     pub fn backlog_bytes(&self) -> usize {
-        self.shared.state.borrow().commit.backlog_bytes()
+        self.shared.state.borrow().backlog_bytes()
     }
 
     /// The offset behind the durable batches at the front that are all older than `at`; `None` if there are none.
@@ -260,7 +268,7 @@ impl<D: Driver> CoreLog<D> {
         let state = self.shared.state.borrow();
         LogStats {
             writes_in_flight: state.commit.in_flight(),
-            backlog_bytes: state.commit.backlog_bytes(),
+            backlog_bytes: state.backlog_bytes(),
             segments: self.shared.store.segment_count(),
             log_end: state.commit.durable(),
             tail_bytes: state.tail.bytes(),
@@ -293,10 +301,8 @@ impl<D: Driver> CoreLog<D> {
 
 impl<D: Driver> Shared<D> {
     /// The header of a batch that may be appended now, with so much kept back.
-    fn admit(&self, batch: &Bytes, reserve: usize) -> Result<BatchHeader> {
-        if let Some(error) = self.acks.failed() {
-            return Err(error);
-        }
+    pub fn admit(&self, batch: &Bytes, reserve: usize) -> Result<BatchHeader> {
+        self.writable()?;
         let header = BatchHeader::parse(batch).map_err(|error| Error::invalid(error.to_string()))?;
         let (bytes, bytes_max) = (batch.len(), self.payload_bytes_max);
         if header.total_bytes() != bytes {
@@ -307,17 +313,25 @@ impl<D: Driver> Shared<D> {
             return Err(Error::invalid(format!("the batch has {bytes} bytes, the log takes at most {bytes_max}")));
         }
         let state = self.state.borrow();
-        if state.closing {
-            return Err(Error::fenced("the log is closing, because the node stops; ask another one, or later"));
-        }
         match state.room(frame_bytes(bytes), reserve) {
             // What waits for a segment that is being made may wait in the log.
             Room::Now | Room::WithNextSegment => Ok(header),
             Room::Later => {
-                let backlog = state.commit.backlog_bytes();
+                let backlog = state.backlog_bytes();
                 Err(Error::busy(format!("{backlog} bytes wait for the disk of this shard; send again a little later")))
             }
             Room::Full(error) => Err(error),
+        }
+    }
+
+    /// `Fenced`: nothing can be written any more.
+    pub fn writable(&self) -> Result<()> {
+        if let Some(error) = self.acks.failed() {
+            return Err(error);
+        }
+        match self.state.borrow().closing {
+            true => Err(Error::fenced("the log is closing, because the node stops; ask another one, or later")),
+            false => Ok(()),
         }
     }
 
@@ -326,30 +340,20 @@ impl<D: Driver> Shared<D> {
         self.state.borrow_mut().push(entry, payload);
         self.work.notify();
     }
-
-    /// Frames are durable, in order: moves high watermarks, then acknowledges, then tells who listens.
-    pub fn retire(&self, retired: &[Retired]) {
-        let Some(last) = retired.last() else { return };
-        let advanced = self.state.borrow_mut().retire(retired);
-        self.acks.advance(last.sequence + 1);
-        self.relief.notify();
-        let listeners = self.on_advance.borrow().clone();
-        for (partition, high_watermark) in advanced {
-            listeners.iter().for_each(|listener| listener(partition, high_watermark));
-        }
-    }
 }
 
 impl State {
-    pub fn new(partitions: Partitions, commit: Commit, notes: Notes, tail_bytes: usize) -> State {
-        let (tail, stats) = (Tail::new(tail_bytes), LogStats::default());
+    pub fn new(takeover: Takeover, commit: Commit, tail_bytes: usize) -> State {
+        let Takeover { partitions, notes, sequence, .. } = takeover;
         State {
             partitions,
             commit,
-            tail,
+            tail: Tail::new(tail_bytes),
             notes,
-            stats,
-            sequence: 0,
+            stats: LogStats::default(),
+            sequence,
+            reserved_bytes: 0,
+            flushed: VecDeque::new(),
             spare_bytes: 0,
             full: None,
             segment_wanted: false,
@@ -359,8 +363,16 @@ impl State {
         }
     }
 
+    /// Bytes that have offsets and are not durable.
+    pub fn backlog_bytes(&self) -> usize {
+        self.commit.backlog_bytes() + self.reserved_bytes
+    }
+
     /// The index of the group's next entry, which is now its last.
     fn next_entry(&mut self, group: LogGroup, term: Term) -> Result<LogIndex> {
+        if self.notes.groups.get(&group).is_some_and(|group| group.led) {
+            return Err(Error::conflict(format!("Raft appends to log group {group}; propose the batch to it")));
+        }
         let none = GroupEnd { group, term, index: LogIndex(0) };
         let (end, _) = self.notes.ends.entry(group).or_insert((none, Position(0)));
         if term < end.term {
@@ -373,33 +385,8 @@ impl State {
         Ok(end.index)
     }
 
-    fn push(&mut self, entry: Entry, payload: Bytes) {
+    pub fn push(&mut self, entry: Entry, payload: Bytes) {
         self.commit.push(Pending { sequence: self.sequence, entry, payload });
         self.sequence += 1;
-    }
-
-    /// Lists durable frames. Returns each partition whose high watermark moved, with the newest.
-    fn retire(&mut self, retired: &[Retired]) -> HashMap<PartitionId, Offset> {
-        let mut advanced = HashMap::new();
-        for Retired { sequence, entry, position, payload_bytes } in retired {
-            match entry.kind {
-                Kind::Batch => {
-                    self.notes.ends.entry(entry.group).and_modify(|(_, at)| *at = *position);
-                    if let Some(end) = self.partitions.durable(*sequence, entry, *position, *payload_bytes) {
-                        advanced.insert(entry.partition, end);
-                    }
-                }
-                Kind::LogStart => {
-                    self.partitions.start_noted(*sequence, entry, *position);
-                    self.reclaim_due = true;
-                }
-                Kind::Forgotten | Kind::Opened | Kind::Groups | Kind::Gaps => {
-                    self.notes.durable(entry, *position);
-                    self.reclaim_due = true;
-                }
-                Kind::Closed => self.closed = true,
-            }
-        }
-        advanced
     }
 }

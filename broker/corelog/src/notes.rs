@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use model::{LogGroup, Offset, PartitionId, Position};
+use model::{Error, LogGroup, LogIndex, Offset, PartitionId, Position, Result};
 
 use crate::frame::{Entry, GroupEnd, Head, Kind, encode_groups, parse_groups};
 use crate::gaps::Gaps;
 use crate::log::Shared;
 use crate::partitions::Partitions;
+use crate::raft::{EntryId, RaftGroup};
 use crate::reclaim::Renew;
 use crate::segment::Segment;
 use runtime::Driver;
@@ -24,6 +25,10 @@ pub(crate) struct Notes {
     /// The newest table of gaps, perhaps not durable yet, and where a durable one stands.
     pub gaps: Gaps,
     pub gaps_at: Option<Position>,
+    /// Raft groups that lie in this log.
+    pub groups: HashMap<LogGroup, RaftGroup>,
+    /// Where frames stand that cut off the ends of groups.
+    pub cuts: Vec<Position>,
     /// The last frame before each segment, by the segment's base.
     befores: BTreeMap<Position, Position>,
 }
@@ -45,8 +50,25 @@ impl Notes {
             Kind::Opened | Kind::Groups => {
                 self.ends.extend(parse_groups(payload).map(|end| (end.group, (end, at))));
             }
-            Kind::Batch | Kind::LogStart | Kind::Closed => {}
+            _ => {}
         }
+    }
+
+    /// A group that Raft leads.
+    pub fn led(&mut self, group: LogGroup) -> Result<&mut RaftGroup> {
+        let known = self.groups.get_mut(&group).filter(|known| known.led);
+        known.ok_or_else(|| Error::invalid(format!("log group {group} is not open; open it first")))
+    }
+
+    /// The last entry of a group stands here, or will when the frame is durable.
+    pub fn end_at(&mut self, group: LogGroup, id: EntryId, at: Position) {
+        let EntryId { term, index } = id;
+        self.ends.insert(group, (GroupEnd { group, term, index }, at));
+    }
+
+    /// The last entry of a group.
+    pub fn last(&self, group: LogGroup) -> EntryId {
+        self.ends.get(&group).map_or(EntryId::default(), |(end, _)| EntryId { term: end.term, index: end.index })
     }
 
     /// A note is durable.
@@ -55,7 +77,13 @@ impl Notes {
             Kind::Forgotten => drop(self.tombs.insert(entry.partition, at)),
             Kind::Gaps => self.gaps_at = Some(at),
             Kind::Opened | Kind::Groups => self.ends.values_mut().for_each(|(_, last)| *last = (*last).max(at)),
-            Kind::Batch | Kind::LogStart | Kind::Closed => {}
+            Kind::Vote => self.groups.entry(entry.group).or_default().vote_at = Some(at),
+            Kind::Purged => self.groups.entry(entry.group).or_default().purged_at = Some(at),
+            Kind::Truncated => {
+                self.cuts.push(at);
+                self.ends.entry(entry.group).and_modify(|(_, last)| *last = (*last).max(at));
+            }
+            Kind::Batch | Kind::Entry | Kind::LogStart | Kind::Closed => {}
         }
     }
 
@@ -79,12 +107,14 @@ impl Notes {
     /// True if what stands in this segment of the middle must stay: frames before it are dead only because of it.
     pub fn holds_back(&self, segment: &Segment, partitions: &Partitions) -> bool {
         self.tombs.iter().any(|(partition, at)| segment.holds(*at) && partitions.get(*partition).is_some())
+            || self.cuts.iter().any(|at| segment.holds(*at))
     }
 
     /// The log begins here now.
     pub fn begin_at(&mut self, first: Position) {
         self.befores.retain(|base, _| *base >= first);
         self.tombs.retain(|_, at| *at >= first);
+        self.cuts.retain(|at| *at >= first);
         self.gaps.forget_below(first);
         if self.gaps.is_empty() {
             self.gaps_at = None;
@@ -95,7 +125,7 @@ impl Notes {
 impl<D: Driver> Shared<D> {
     /// Writes again what would go with the segments that can be removed.
     pub fn renew(&self, renew: Renew) {
-        let Renew { starts, tombs, groups, gaps } = renew;
+        let Renew { starts, tombs, groups, votes, purged, gaps } = renew;
         starts.into_iter().for_each(|partition| self.note_log_start(partition));
         for partition in tombs {
             self.note(Entry::note(Kind::Forgotten, partition, Offset::ZERO), bytes::Bytes::new());
@@ -103,9 +133,28 @@ impl<D: Driver> Shared<D> {
         if groups {
             self.note_groups(Kind::Groups);
         }
+        votes.into_iter().for_each(|group| self.note_vote(group));
+        purged.into_iter().for_each(|group| self.note_purged(group));
         if let Some(gaps) = gaps {
             self.note(Entry::note(Kind::Gaps, PartitionId(0), Offset::ZERO), gaps.encode());
             self.state.borrow_mut().notes.gaps = gaps;
+        }
+    }
+
+    /// Notes the vote of a group as it is.
+    pub fn note_vote(&self, group: LogGroup) {
+        let vote = self.state.borrow().notes.groups.get(&group).and_then(|group| group.vote);
+        if let Some(vote) = vote {
+            let id = EntryId { term: vote.term, index: LogIndex(0) };
+            self.note(Entry::of_group(Kind::Vote, group, id), vote.encode());
+        }
+    }
+
+    /// Notes how far a group is purged.
+    pub fn note_purged(&self, group: LogGroup) {
+        let purged = self.state.borrow().notes.groups.get(&group).map(|group| (group.purged, group.state.clone()));
+        if let Some((purged, state)) = purged {
+            self.note(Entry::of_group(Kind::Purged, group, purged), state);
         }
     }
 

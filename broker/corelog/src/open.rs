@@ -1,7 +1,6 @@
 //! How does a log come up: what is in its folder, and what does the program know of it afterwards?
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use model::limits::{BATCH_BYTES_MAX, IO_ALIGN, LOG_RESERVE_BYTES};
@@ -13,19 +12,18 @@ use crate::checkpoint::{Base, Loaded, Marks, Name, Owner, Seeing, UNFINISHED, co
 use crate::commit::Commit;
 use crate::durable::Acks;
 use crate::flush;
-use crate::frame::{Entry, GroupEnd, HEAD_BYTES, Kind, parse_start};
+use crate::found::Takeover;
+use crate::frame::{HEAD_BYTES, Kind};
 use crate::log::{CoreLog, LogConfig, Shared, State, Work};
-use crate::notes::Notes;
 use crate::partitions::Partitions;
-use crate::recovery::{Damage, Found, Known, Recovered, recover_behind};
+use crate::recovery::{Damage, Known, Recovered, recover_behind};
 use crate::segment::{DATA_START, SEGMENT_BYTES_MIN, Segment};
 use crate::store::{Store, close_file};
 
 /// What a start knows about the log.
 struct Recovery<D: Driver> {
     store: Store<D>,
-    partitions: Partitions,
-    notes: Notes,
+    takeover: Takeover,
     recovered: Recovered,
     marks: Marks,
     /// The log ended in order, and so says the name of the newest checkpoint.
@@ -70,7 +68,7 @@ async fn open<D: Driver>(
         return Err(Error::invalid(format!("a segment has a multiple of 4096 bytes, at least {least}, not {bytes}")));
     }
     let (group, tail_bytes) = (LogGroup(u32::from(config.shard.0)), config.tail_cache_bytes);
-    let Recovery { store, partitions, notes, recovered, marks, clean } = find(&driver, &config, following).await?;
+    let Recovery { store, takeover, recovered, marks, clean } = find(&driver, &config, following).await?;
     let segments = store.segments();
     for damage in &recovered.damage {
         tracing::error!(?damage, "the log is damaged; reads of what stood there will fail");
@@ -78,12 +76,15 @@ async fn open<D: Driver>(
     let from = marks.position;
     tracing::info!(%from, end = %recovered.end, torn = recovered.torn, clean, segments = segments.len(), "the log is recovered");
     let active = segments.iter().rposition(|segment| segment.base < recovered.end).unwrap_or(0);
-    let commit = Commit::new(recovered.end, segments[active].end(), recovered.last);
+    let mut commit = Commit::new(recovered.end, segments[active].end(), recovered.last);
+    takeover.notes.ends.values().for_each(|(end, _)| commit.stands(end.group, end.index));
+    let acks = Acks::default();
+    acks.advance(takeover.sequence);
     let shared = Rc::new(Shared {
         driver: driver.clone(),
         store,
-        acks: Acks::default(),
-        state: RefCell::new(State::new(partitions, commit, notes, tail_bytes)),
+        acks,
+        state: RefCell::new(State::new(takeover, commit, tail_bytes)),
         work: Work::default(),
         relief: Work::default(),
         reserve_bytes: LOG_RESERVE_BYTES.min(usize::try_from(bytes / 8).unwrap_or(usize::MAX)),
@@ -152,29 +153,29 @@ async fn attempt<D: Driver>(
         None => None,
     };
     let store = Store::open(driver.clone(), config.clone(), &entries, &trusted(loaded.as_ref())).await?;
-    let Some(Loaded { base, mut notes, damage, mut partitions, covered, bytes }) = loaded else {
+    let Some(Loaded { base, notes, damage, partitions, covered, bytes }) = loaded else {
         return whole(store, owner).await;
     };
     let segments = store.segments();
     let clean = name.is_some_and(|name| name.clean);
     let clean = compare(&base, &segments, &store, clean).await?;
+    let mut takeover = Takeover::behind(partitions, notes, covered)?;
     let Base { position, last, session, closed, indexed, .. } = base;
     let mut recovered = Recovered { end: position, last, damage: Vec::new(), torn: false };
     if !clean {
-        let known = Known { at: position, last, session, closed, gaps: notes.gaps.clone() };
-        recovered = recover_behind(&segments, &store, Some(known), |found| {
-            follow(&found, &segments, &covered, &mut partitions, &mut notes, owner)
-        })
-        .await?;
+        let known = Known { at: position, last, session, closed, gaps: takeover.notes.gaps.clone() };
+        recovered =
+            recover_behind(&segments, &store, Some(known), |found| takeover.take(&found, &segments, owner)).await?;
     }
+    takeover.finish();
     let first = segments.first().map_or(Position(0), |first| first.base);
-    notes.begin_at(first);
+    takeover.notes.begin_at(first);
     recovered.damage.splice(0..0, damage.into_iter().filter(|damage| damage.to > first));
-    recovered.damage.extend(missing(&base, &segments, &mut partitions));
+    recovered.damage.extend(missing(&base, &segments, &mut takeover.partitions));
     let there = base.segments.iter().filter(|known| known.index != 0 && segments.contains(&known.segment));
     let indexes = there.map(|known| (known.segment.number, known.index)).collect();
     let marks = Marks { position, bytes, indexed, indexes, ..Marks::default() };
-    Ok(Recovery { store, partitions, notes, recovered, marks, clean })
+    Ok(Recovery { store, takeover, recovered, marks, clean })
 }
 
 /// Reads all of the log.
@@ -183,13 +184,11 @@ async fn whole<D: Driver>(store: Store<D>, owner: &dyn Owner) -> Result<Recovery
         let (_, file) = store.create().await?;
         close_file(file).await;
     }
-    let (mut partitions, mut notes, covered) = (Partitions::default(), Notes::default(), HashMap::new());
+    let mut takeover = Takeover::default();
     let segments = store.segments();
-    let recovered = recover_behind(&segments, &store, None, |found| {
-        follow(&found, &segments, &covered, &mut partitions, &mut notes, owner)
-    })
-    .await?;
-    Ok(Recovery { store, partitions, notes, recovered, marks: Marks::default(), clean: false })
+    let recovered = recover_behind(&segments, &store, None, |found| takeover.take(&found, &segments, owner)).await?;
+    takeover.finish();
+    Ok(Recovery { store, takeover, recovered, marks: Marks::default(), clean: false })
 }
 
 /// Segments whose headers need not be read: all that a checkpoint knows but the newest, by which it is compared.
@@ -207,54 +206,6 @@ fn missing(base: &Base, segments: &[Segment], partitions: &mut Partitions) -> Ve
         partitions.lose(from, to).into_iter().map(move |batch| Damage { from, to, batch: Some(batch) })
     });
     lost.collect()
-}
-
-/// Takes over what recovery finds.
-fn follow(
-    found: &Found<'_>,
-    segments: &[Segment],
-    covered: &HashMap<PartitionId, Position>,
-    partitions: &mut Partitions,
-    notes: &mut Notes,
-    owner: &dyn Owner,
-) -> Result<()> {
-    let (Found::Live(head, _) | Found::Lost(head)) = found;
-    notes.found(head, segments);
-    let Entry { partition, group, term, index, kind, .. } = head.entry;
-    let at = head.place.position;
-    if kind == Kind::Batch {
-        notes.ends.insert(group, (GroupEnd { group, term, index }, at));
-    }
-    // The checkpoint has it already.
-    let is_covered = covered.get(&partition).is_some_and(|covered| at < *covered);
-    match found {
-        Found::Lost(_) if is_covered => {}
-        Found::Lost(head) => partitions.recovered_damaged(&head.entry)?,
-        Found::Live(head, payload) => match kind {
-            Kind::Batch => {
-                let header = BatchHeader::parse(payload)
-                    .map_err(|error| Error::damaged(format!("the log's frame at {at} holds no batch: {error}")))?;
-                if !is_covered {
-                    partitions.recovered(&head.entry, at, head.payload_bytes)?;
-                }
-                owner.seen(partition, &header);
-            }
-            Kind::Forgotten => {
-                if !is_covered {
-                    partitions.forget(partition);
-                }
-                notes.found_note(head, payload);
-            }
-            Kind::LogStart if is_covered => {}
-            Kind::LogStart => {
-                let start = parse_start(payload, head.entry.base);
-                partitions.recovered_start(&head.entry, start, at);
-            }
-            Kind::Opened | Kind::Groups | Kind::Gaps => notes.found_note(head, payload),
-            Kind::Closed => {}
-        },
-    }
-    Ok(())
 }
 
 /// The largest batch that fits in a segment.

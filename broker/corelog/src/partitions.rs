@@ -8,6 +8,7 @@ use model::{Error, Frontiers, Offset, PartitionId, Position, Result};
 
 use crate::frame::Entry;
 use crate::index::{FrameAt, Frames};
+use crate::raft::{Slot, Spot};
 
 /// One partition of the log.
 #[derive(Debug)]
@@ -18,7 +19,9 @@ pub(crate) struct Partition {
     pub lost: Vec<Range<Offset>>,
     /// Its newest LogStart note.
     pub start_note: Option<Position>,
-    /// Frames of this process with a smaller sequence belong to a partition of this id that was forgotten.
+    /// Batches below have their frame in the log, or in its buffer.
+    placed: Offset,
+    /// Frames with a smaller sequence belong to a partition of this id that was forgotten.
     since: u64,
 }
 
@@ -29,20 +32,31 @@ impl Partition {
             frames: Frames::default(),
             lost: Vec::new(),
             start_note: None,
+            placed: Offset::ZERO,
             since,
         }
     }
 
     /// A partition of an earlier process, without its frames.
     pub fn saved(frontiers: Frontiers, start_note: Option<Position>, lost: Vec<Range<Offset>>) -> Partition {
-        Partition { frontiers, start_note, lost, ..Partition::new(0) }
+        Partition { frontiers, start_note, lost, placed: frontiers.log_end(), ..Partition::new(0) }
     }
 
-    /// A durable batch, already appended.
+    /// A committed batch, already appended.
     fn list(&mut self, entry: &Entry, position: Position, payload_bytes: u32) {
         let (base, last, max_timestamp) = (entry.base, entry.last(), entry.max_timestamp);
+        // A checkpoint may have listed it before.
+        let is_listed = self.frames.end().is_some_and(|end| base < end);
+        if is_listed || last < self.frontiers.local_start() {
+            return;
+        }
         self.frames.push(FrameAt { base, last, position, payload_bytes, max_timestamp });
-        self.frontiers.committed(last.plus(1));
+        self.committed(last.plus(1));
+    }
+
+    /// A log start that was found further on may have said so before.
+    fn committed(&mut self, end: Offset) {
+        self.frontiers.committed(end.max(self.frontiers.high_watermark()));
     }
 
     pub fn trim(&mut self, start: Offset) {
@@ -81,6 +95,16 @@ pub(crate) fn damaged(partition: PartitionId, start: Offset, end: Offset) -> Err
     ))
 }
 
+/// What became of a batch that joins the log's buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placing {
+    /// It had its offsets already.
+    Reserved,
+    Fresh,
+    /// Its partition is gone.
+    Forgotten,
+}
+
 /// All partitions of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct Partitions {
@@ -105,19 +129,57 @@ impl Partitions {
         self.get(partition).map_or(empty, |partition| partition.frontiers)
     }
 
-    /// `count` records join the log's buffer as number `sequence`; returns the offset of the first.
-    pub fn append(&mut self, partition: PartitionId, count: i64, sequence: u64) -> Offset {
+    /// Gives the next offsets of a partition to `count` records; returns the first.
+    pub fn reserve(&mut self, partition: PartitionId, count: i64, sequence: u64) -> Offset {
         let partition = self.map.entry(partition).or_insert_with(|| Partition::new(sequence));
         let base = partition.frontiers.log_end();
         partition.frontiers.appended(base.plus(count));
         base
     }
 
-    /// A batch is durable. Returns the new high watermark, `None` if the partition was forgotten meanwhile.
-    pub fn durable(&mut self, sequence: u64, entry: &Entry, at: Position, payload_bytes: u32) -> Option<Offset> {
+    /// The frame of a batch joins the log's buffer. `Err`: it is not the partition's next.
+    pub fn place(&mut self, spot: &Spot, sequence: u64) -> Result<Placing> {
+        let Spot { partition: id, base, .. } = *spot;
+        if base > Offset::ZERO && !self.map.contains_key(&id) {
+            return Ok(Placing::Forgotten);
+        }
+        let partition = self.map.entry(id).or_insert_with(|| Partition::new(sequence));
+        if base != partition.placed {
+            let next = partition.placed;
+            return Err(Error::conflict(format!(
+                "a batch of partition {id} begins at offset {base}, the next one is {next}; send what is missing first"
+            )));
+        }
+        partition.placed = spot.last().plus(1);
+        if partition.placed <= partition.frontiers.log_end() {
+            return Ok(Placing::Reserved);
+        }
+        partition.frontiers.appended(partition.placed);
+        Ok(Placing::Fresh)
+    }
+
+    /// A batch is durable and committed; `position` is `None` if its payload is damaged. Returns the new high
+    /// watermark, `None` if the partition was forgotten meanwhile.
+    pub fn list(&mut self, sequence: u64, entry: &Entry, at: Option<Position>, bytes: u32) -> Option<Offset> {
         let partition = self.map.get_mut(&entry.partition).filter(|partition| partition.since <= sequence)?;
-        partition.list(entry, at, payload_bytes);
+        match at {
+            Some(position) => partition.list(entry, position, bytes),
+            None => partition.committed(entry.last().plus(1)),
+        }
         Some(partition.frontiers.high_watermark())
+    }
+
+    /// A batch that was not committed is cut off, and all behind it.
+    pub fn cut(&mut self, slot: &Slot) {
+        let partition = self.map.get_mut(&slot.entry.partition);
+        if let Some(partition) = partition.filter(|partition| partition.since <= slot.sequence) {
+            let end = slot.before.max(partition.frontiers.high_watermark());
+            partition.frontiers.cut(end);
+            partition.placed = end;
+            let start = partition.frontiers.local_start();
+            partition.lost.iter_mut().for_each(|lost| lost.end = lost.end.min(end));
+            partition.lost.retain(|lost| lost.start.max(start) < lost.end);
+        }
     }
 
     /// A LogStart note is durable.
@@ -162,27 +224,10 @@ impl Partitions {
         lost
     }
 
-    /// A batch was found in the log. `Err`: its offsets were seen before.
-    pub fn recovered(&mut self, entry: &Entry, at: Position, payload_bytes: u32) -> Result<()> {
-        let partition = self.recovering(entry)?;
-        partition.frontiers.appended(entry.last().plus(1));
-        partition.list(entry, at, payload_bytes);
-        Ok(())
-    }
-
-    /// A batch was found in the log whose payload is damaged.
-    pub fn recovered_damaged(&mut self, entry: &Entry) -> Result<()> {
-        let partition = self.recovering(entry)?;
-        let end = entry.last().plus(1);
-        partition.lost.push(entry.base..end);
-        partition.frontiers.appended(end);
-        partition.frontiers.committed(end);
-        Ok(())
-    }
-
-    /// The partition of a batch that was found; what is missing before it is lost.
-    fn recovering(&mut self, entry: &Entry) -> Result<&mut Partition> {
-        let partition = self.map.entry(entry.partition).or_insert_with(|| Partition::new(0));
+    /// A batch was found in the log. What is missing before it is lost, and so is the batch itself if its payload is
+    /// damaged. Returns where the partition ended without it. `Err`: its offsets were seen before.
+    pub fn found(&mut self, sequence: u64, entry: &Entry, damaged: bool) -> Result<Offset> {
+        let partition = self.map.entry(entry.partition).or_insert_with(|| Partition::new(sequence));
         let end = partition.frontiers.log_end();
         if entry.base < end {
             return Err(Error::damaged(format!(
@@ -196,19 +241,24 @@ impl Partitions {
         if entry.base > end {
             partition.lost.push(end..entry.base);
         }
-        Ok(partition)
+        partition.placed = entry.last().plus(1);
+        if damaged {
+            partition.lost.push(entry.base..partition.placed);
+        }
+        partition.frontiers.appended(partition.placed);
+        Ok(end)
     }
 
     /// A LogStart note was found in the log: frames below its base are dead, consumers may read from `start` on.
-    pub fn recovered_start(&mut self, entry: &Entry, start: Offset, at: Position) {
-        let partition = self.map.entry(entry.partition).or_insert_with(|| Partition::new(0));
-        let frontiers = &mut partition.frontiers;
-        if entry.base > frontiers.log_end() {
-            frontiers.appended(entry.base);
-            frontiers.committed(entry.base);
+    pub fn found_start(&mut self, sequence: u64, entry: &Entry, start: Offset, at: Position) {
+        let partition = self.map.entry(entry.partition).or_insert_with(|| Partition::new(sequence));
+        if entry.base > partition.frontiers.log_end() {
+            partition.frontiers.appended(entry.base);
+            partition.placed = entry.base;
         }
+        partition.committed(entry.base);
         let start = start.min(entry.base);
-        if start > frontiers.log_start() {
+        if start > partition.frontiers.log_start() {
             partition.trim(start);
         }
         if entry.base > partition.frontiers.local_start() {

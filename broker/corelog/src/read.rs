@@ -148,7 +148,7 @@ impl<D: Driver> Shared<D> {
     }
 
     /// The bytes `start..end`, which lie in one segment, and perhaps some behind them.
-    async fn read_range(&self, start: Position, end: Position) -> Result<Bytes> {
+    pub(crate) async fn read_range(&self, start: Position, end: Position) -> Result<Bytes> {
         let gone = || Error::missing(format!("the log no longer has position {start}; look up the log start again"));
         let segment = self.store.segment(start).ok_or_else(gone)?;
         let from = block_below(start);

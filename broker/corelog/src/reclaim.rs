@@ -1,10 +1,11 @@
 //! Which old segments are no longer needed?
 
-use model::{PartitionId, Position};
+use model::{LogGroup, PartitionId, Position};
 
 use crate::gaps::Gaps;
 use crate::notes::Notes;
 use crate::partitions::Partitions;
+use crate::raft::RaftGroup;
 use crate::segment::Segment;
 
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +26,9 @@ pub(crate) struct Renew {
     pub tombs: Vec<PartitionId>,
     /// The ends of the groups.
     pub groups: bool,
+    /// The votes of these groups, and how far these are purged.
+    pub votes: Vec<LogGroup>,
+    pub purged: Vec<LogGroup>,
     /// Where segments are missing, those that could go among them.
     pub gaps: Option<Gaps>,
 }
@@ -37,7 +41,7 @@ pub(crate) fn plan(
     partitions: &Partitions,
     notes: &Notes,
 ) -> Reclaim {
-    let live = live(segments, partitions);
+    let live = live(segments, partitions, notes);
     let done = |segment: &Segment| segment.number < active && segment.end() <= durable;
     let mut dead: Vec<&Segment> = Vec::new();
     let (mut front, mut gaps) = (true, notes.gaps.clone());
@@ -63,19 +67,30 @@ pub(crate) fn plan(
     };
     let stands = |partition: &crate::partitions::Partition| partition.start_note.is_some_and(|at| within(&dead, at));
     let gaps_due = notes.gaps_at.is_some_and(|at| within(&dead, at)) || gaps != notes.gaps;
+    let groups = |stands_at: fn(&RaftGroup) -> Option<Position>| -> Vec<LogGroup> {
+        let due = notes.groups.iter().filter(|(_, group)| stands_at(group).is_some_and(|at| within(&dead, at)));
+        due.map(|(id, _)| *id).collect()
+    };
     let renew = Renew {
         starts: partitions.iter().filter(|(_, partition)| stands(partition)).map(|(id, _)| id).collect(),
         tombs: notes.tombs.iter().filter(|(_, at)| within(&middle, **at)).map(|(id, _)| *id).collect(),
         groups: notes.ends.values().any(|(_, at)| within(&dead, *at)),
+        votes: groups(|group| group.vote_at),
+        purged: groups(|group| group.purged_at),
         gaps: gaps_due.then_some(gaps),
     };
     if renew == Renew::default() { Reclaim::Remove(first.number) } else { Reclaim::Renew(renew) }
 }
 
-/// For each segment, whether a live batch lies in it.
-fn live(segments: &[Segment], partitions: &Partitions) -> Vec<bool> {
+/// For each segment, whether a live batch lies in it, or an entry that is not purged.
+fn live(segments: &[Segment], partitions: &Partitions, notes: &Notes) -> Vec<bool> {
     let mut live = vec![false; segments.len()];
     let of = |at: Position| segments.partition_point(|segment| segment.base <= at).saturating_sub(1);
+    for at in notes.groups.values().flat_map(RaftGroup::slots).filter_map(|slot| slot.at) {
+        if let Some(live) = live.get_mut(of(at)) {
+            *live = true;
+        }
+    }
     for (_, partition) in partitions.iter() {
         let near = |first: Position, last: Position| of(last) <= of(first) + 1;
         partition.frames.positions(partition.frontiers.local_start(), near, |at| {

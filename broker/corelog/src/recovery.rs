@@ -29,7 +29,7 @@ pub struct Damage {
 pub(crate) enum Found<'a> {
     /// A live frame with the first bytes of its payload: the batch's header, or the whole note.
     Live(&'a Head, &'a [u8]),
-    /// A batch whose payload is damaged.
+    /// An entry whose payload is damaged.
     Lost(&'a Head),
 }
 
@@ -190,7 +190,7 @@ impl<'a, B: Blocks> Recovery<'a, B> {
         let entry = &head.entry;
         let batch = (entry.kind == Kind::Batch).then(|| (entry.partition, entry.base, entry.last()));
         self.damage.push(Damage { from: head.place.position, to: head.end(), batch });
-        if batch.is_some() { found(Found::Lost(head)) } else { Ok(()) }
+        if entry.kind.is_entry() { found(Found::Lost(head)) } else { Ok(()) }
     }
 
     /// True if the frame comes next after what was read.

@@ -36,12 +36,12 @@ pub struct LogHealth {
 impl State {
     /// Where a frame of this size would go, with so much kept back.
     pub fn room(&self, frame_bytes: usize, reserve: usize) -> Room {
-        let wanted = (self.commit.waiting_bytes() + frame_bytes + reserve) as u64;
+        let wanted = (self.commit.waiting_bytes() + self.reserved_bytes + frame_bytes + reserve) as u64;
         let has_place = wanted <= self.commit.room_bytes() + self.spare_bytes;
         match &self.full {
             Some(error) if !has_place => Room::Full(error.clone()),
             // The node's own batches, which keep less back, pass those that wait.
-            _ if self.commit.backlog_bytes() + frame_bytes + reserve > LOG_BACKLOG_BYTES_MAX => Room::Later,
+            _ if self.backlog_bytes() + frame_bytes + reserve > LOG_BACKLOG_BYTES_MAX => Room::Later,
             _ if has_place => Room::Now,
             _ => Room::WithNextSegment,
         }
@@ -77,6 +77,11 @@ impl<D: Driver> CoreLog<D> {
         self.shared.acks.failed()
     }
 
+    /// True while no further segment can be made.
+    pub fn is_full(&self) -> bool {
+        self.shared.state.borrow().full.is_some()
+    }
+
     pub fn health(&self) -> LogHealth {
         let state = self.shared.state.borrow();
         let lost_ranges = state.partitions.iter().map(|(_, partition)| partition.lost.len()).sum();
@@ -102,12 +107,6 @@ impl<D: Driver> Shared<D> {
                 None
             }
         }
-    }
-
-    /// Nothing more becomes durable.
-    pub fn fail(&self, error: Error) {
-        self.acks.fail(error);
-        self.relief.notify();
     }
 
     /// Why what waits cannot be written.

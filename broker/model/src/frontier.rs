@@ -78,6 +78,13 @@ impl Frontiers {
         *self = self.check();
     }
 
+    /// Records from `end` on were never committed, and are gone.
+    pub fn cut(&mut self, end: Offset) {
+        assert!(end <= self.log_end, "cutting takes away: {end} > {}", self.log_end);
+        self.log_end = end;
+        *self = self.check();
+    }
+
     /// The table holds all records below `committed`; files hold those below `projected`.
     pub fn lake(&mut self, committed: Offset, projected: Offset) {
         self.lake = Some((committed, projected));

@@ -51,6 +51,8 @@ pub const LOG_BACKLOG_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// What is kept back of the backlog, and of the last segment on a full disk, for the node's own state: deletions and
 /// notes must get in when nothing else does. At most an eighth of a segment.
 pub const LOG_RESERVE_BYTES: usize = 4 * 1024 * 1024;
+/// How long a batch waits for the disk to catch up before it is refused: less than clients wait for an answer.
+pub const APPEND_WAIT_MS_MAX: u64 = 20_000;
 /// How long a producer is asked to pause when that much waits.
 pub const THROTTLE_MS_MAX: u32 = 1_000;
 /// Files of old segments that a shard keeps open for reading.

@@ -124,6 +124,14 @@ pub static SETTINGS: &[Setting] = &[
         only_true,
     ),
     setting(
+        "write.caching",
+        "false",
+        "true acknowledges records before they are durable: those of the last moments before a crash or a power cut are \
+         lost, although producers were told that they are stored",
+        &[],
+        boolean,
+    ),
+    setting(
         "frazil.lake.mode",
         "off",
         "off, key_value, schema_id or schema_latest[:subject=S,protobuf_name=M]: the topic as an Iceberg table",
@@ -310,6 +318,11 @@ impl TopicSettings {
         u64::try_from(self.int("retention.local.target.bytes")).ok()
     }
 
+    /// Whether records are acknowledged before they are durable; `None`: as the node says.
+    pub fn write_caching(&self) -> Option<bool> {
+        self.0.get("write.caching").map(|value| value == "true")
+    }
+
     pub fn is_log_append_time(&self) -> bool {
         self.get("message.timestamp.type") == "LogAppendTime"
     }
@@ -368,6 +381,10 @@ fn only_true(value: &str) -> Result<String, String> {
         "true" | "false" => Ok("true".into()),
         _ => Err("true is wanted".into()),
     }
+}
+
+fn boolean(value: &str) -> Result<String, String> {
+    one_of(value, &["true", "false"])
 }
 
 fn cleanup_policy(value: &str) -> Result<String, String> {

@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         tail_cache_bytes: 16 * 1024 * 1024,
         retention_tick_ms: model::limits::RETENTION_TICK_MS,
         archives: false,
+        write_caching_default: Some(false),
         history: Arc::new(NoHistory),
     };
     let (_handle, seeds) = plan(config)?;

@@ -4,24 +4,34 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use kafka_protocol::messages::ApiKey;
 use model::limits::SMALL_REQUEST_BYTES_MAX;
 
 use crate::message::{Reply, reply};
 
 /// Bounds the bytes of requests that a shard has read but not answered. Large requests have a room of their own:
-/// clients that announce much and send nothing hold up each other, not those who ask for little.
+/// clients that announce much and send nothing hold up each other, not those who ask for little. So have produce
+/// requests, which wait for the disk: when it is behind, all others go on.
 pub struct Admissions {
+    produce: Rooms,
+    other: Rooms,
+}
+
+struct Rooms {
     small: Rc<Admission>,
     large: Rc<Admission>,
 }
 
 impl Admissions {
     pub fn new(bytes_max: usize) -> Admissions {
-        Admissions { small: Admission::new(bytes_max / 2), large: Admission::new(bytes_max / 2) }
+        let rooms = || Rooms { small: Admission::new(bytes_max / 4), large: Admission::new(bytes_max / 4) };
+        Admissions { produce: rooms(), other: rooms() }
     }
 
-    pub async fn admit(&self, bytes: usize) -> Permit {
-        let room = if bytes <= SMALL_REQUEST_BYTES_MAX { &self.small } else { &self.large };
+    /// Waits until a request of this API and size may be read.
+    pub async fn admit(&self, api_key: i16, bytes: usize) -> Permit {
+        let rooms = if api_key == ApiKey::Produce as i16 { &self.produce } else { &self.other };
+        let room = if bytes <= SMALL_REQUEST_BYTES_MAX { &rooms.small } else { &rooms.large };
         room.admit(bytes).await
     }
 }
@@ -92,6 +102,8 @@ mod tests {
 
     use super::*;
 
+    const FETCH: i16 = ApiKey::Fetch as i16;
+
     #[test]
     fn requests_wait_their_turn_and_get_in_when_others_leave() {
         let admission = Admission::new(100);
@@ -108,10 +120,19 @@ mod tests {
 
     #[test]
     fn large_requests_never_hold_up_small_ones() {
-        let admissions = Admissions::new(10 * SMALL_REQUEST_BYTES_MAX);
-        let _large = admissions.admit(5 * SMALL_REQUEST_BYTES_MAX).now_or_never().expect("there is room");
-        assert!(admissions.admit(2 * SMALL_REQUEST_BYTES_MAX).now_or_never().is_none());
-        assert!(admissions.admit(SMALL_REQUEST_BYTES_MAX).now_or_never().is_some());
+        let admissions = Admissions::new(20 * SMALL_REQUEST_BYTES_MAX);
+        let _large = admissions.admit(FETCH, 5 * SMALL_REQUEST_BYTES_MAX).now_or_never().expect("there is room");
+        assert!(admissions.admit(FETCH, 2 * SMALL_REQUEST_BYTES_MAX).now_or_never().is_none());
+        assert!(admissions.admit(FETCH, SMALL_REQUEST_BYTES_MAX).now_or_never().is_some());
+    }
+
+    #[test]
+    fn produce_requests_that_wait_for_the_disk_hold_up_no_others() {
+        let admissions = Admissions::new(8 * SMALL_REQUEST_BYTES_MAX);
+        let produce = || admissions.admit(ApiKey::Produce as i16, SMALL_REQUEST_BYTES_MAX).now_or_never();
+        let _waiting = (produce().expect("there is room"), produce().expect("there is room"));
+        assert!(produce().is_none());
+        assert!(admissions.admit(FETCH, SMALL_REQUEST_BYTES_MAX).now_or_never().is_some());
     }
 
     #[test]

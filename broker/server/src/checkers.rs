@@ -19,8 +19,11 @@ impl Checkers {
     pub fn of(&mut self, topic: &Arc<Topic>) -> Option<&mut Checker> {
         let make = || (topic.clone(), Checker::new(&topic.name, &topic.settings));
         let entry = self.by_topic.entry(topic.id).or_insert_with(make);
-        if entry.0.settings != topic.settings {
-            *entry = make();
+        if !Arc::ptr_eq(&entry.0, topic) {
+            match entry.0.settings == topic.settings {
+                true => entry.0 = topic.clone(),
+                false => *entry = make(),
+            }
         }
         entry.1.as_mut()
     }

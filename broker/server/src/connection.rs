@@ -1,34 +1,27 @@
 //! How do requests come in from one client, and how do answers leave in the same order?
 
-use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::future::{Either, FutureExt, select};
-use futures_util::stream::{FuturesOrdered, StreamExt};
-use model::limits::{REQUEST_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX};
+use model::limits::REQUEST_BYTES_MAX;
 use runtime::{Driver, Stream, StreamRead, StreamWrite};
 use wire::frame;
 use wire::request;
 
 use crate::admission::Permit;
-use crate::api::{self, Answer, Call, CallError, Frame, Local};
+use crate::answers::{Answerer, Asker, Owed, answers};
+use crate::api::{self, Answer, Call, CallError};
 use crate::shard::Shard;
 
-/// Room made for a read; a large frame makes the buffer grow by doubling, as its bytes arrive.
+/// Room made for a read.
 const READ_BYTES: usize = 16 * 1024;
+/// Room made at once for the rest of a frame; a larger one makes the buffer grow as its bytes arrive.
+const REST_BYTES: usize = 256 * 1024;
 /// How long one request may take to arrive.
 const REQUEST_MS_MAX: u64 = 60_000;
 /// Bytes that one write of joined answers gathers, more or less.
 const WRITE_BYTES: usize = 256 * 1024;
-
-/// An answer on its way, with the room that its request takes up.
-struct Pending {
-    answer: Local<Result<Frame, CallError>>,
-    permit: Permit,
-}
 
 /// Why a connection ends.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +43,12 @@ enum Ended {
 /// Serves a client with two tasks: one reads, one writes.
 pub fn start<D: Driver, S: Stream>(shard: Rc<Shard<D>>, stream: S, peer: SocketAddr) {
     let (reading, writing) = stream.split();
-    let (queue, answers) = flume::bounded(1);
+    let (asker, answerer) = answers();
     shard.connections.set(shard.connections.get() + 1);
-    shard.start("write answers", write(writing, answers, peer));
+    shard.start("write answers", write(writing, answerer, peer));
     let counted = Counted { shard: shard.clone() };
     shard.start("read requests", async move {
-        let ended = read(&counted.shard, reading, queue, peer).await;
+        let ended = read(&counted.shard, reading, asker, peer).await;
         match ended {
             Ended::ByPeer => tracing::debug!(%peer, "connection closed"),
             Ended::Io(error) => tracing::debug!(%peer, "connection lost: {error}"),
@@ -75,12 +68,7 @@ impl<D: Driver> Drop for Counted<D> {
     }
 }
 
-async fn read<D: Driver, R: StreamRead>(
-    shard: &Rc<Shard<D>>,
-    mut reading: R,
-    queue: flume::Sender<Pending>,
-    peer: SocketAddr,
-) -> Ended {
+async fn read<D: Driver, R: StreamRead>(shard: &Rc<Shard<D>>, mut reading: R, asker: Asker, peer: SocketAddr) -> Ended {
     let mut buffer = BytesMut::new();
     loop {
         let (bytes, permit) = match next_frame(shard, &mut reading, &mut buffer).await {
@@ -88,11 +76,10 @@ async fn read<D: Driver, R: StreamRead>(
             Err(ended) => return ended,
         };
         let answer = match handle(shard, bytes, peer).await {
-            Ok(Answer::Ready(frame)) => Box::pin(std::future::ready(Ok(frame))),
-            Ok(Answer::Later(answer)) => answer,
+            Ok(answer) => answer,
             Err(ended) => return ended,
         };
-        if queue.send_async(Pending { answer, permit }).await.is_err() {
+        if asker.push(Owed { answer, permit }).await.is_err() {
             return Ended::ByPeer;
         }
     }
@@ -108,24 +95,37 @@ async fn next_frame<D: Driver, R: StreamRead>(
     loop {
         if permit.is_none()
             && let Some(length) = frame::announced(buffer, REQUEST_BYTES_MAX)?
+            && let Some(api_key) = api_key(buffer, length)
         {
-            let room = shard.admission.admit(length).await;
-            permit = Some((room, shard.driver.now().plus_ms(REQUEST_MS_MAX)));
+            let room = shard.admission.admit(api_key, length).await;
+            permit = Some((room, frame::PREFIX_BYTES + length, shard.driver.now().plus_ms(REQUEST_MS_MAX)));
         }
-        if let Some((permit, _)) = permit.take_if(|_| is_whole(buffer)) {
+        if let Some((permit, ..)) = permit.take_if(|_| is_whole(buffer)) {
             let bytes = frame::take(buffer, REQUEST_BYTES_MAX)?.expect("it is whole");
             return Ok((bytes, permit));
         }
-        buffer.reserve(READ_BYTES);
         let read = match &permit {
-            None => reading.read(buffer).await?,
-            // Its room is taken from others, so a request must not dawdle.
-            Some((_, until)) => shard.before(*until, reading.read(buffer)).await.ok_or(Ended::Slow)??,
+            None => {
+                buffer.reserve(READ_BYTES);
+                reading.read(buffer).await?
+            }
+            Some((_, frame_bytes, until)) => {
+                buffer.reserve((frame_bytes - buffer.len()).clamp(READ_BYTES, REST_BYTES));
+                // Its room is taken from others, so a request must not dawdle.
+                shard.before(*until, reading.read(buffer)).await.ok_or(Ended::Slow)??
+            }
         };
         if read == 0 {
             return Err(Ended::ByPeer);
         }
     }
+}
+
+/// The API of the next request; `None` before its number is there.
+fn api_key(buffer: &[u8], length: usize) -> Option<i16> {
+    let key = buffer.get(frame::PREFIX_BYTES..)?.first_chunk().map(|key| i16::from_be_bytes(*key));
+    // A frame that is too short for it is whole all the same; it is refused when it is decoded.
+    key.or((length < size_of::<i16>()).then_some(-1))
 }
 
 fn is_whole(buffer: &BytesMut) -> bool {
@@ -141,9 +141,8 @@ async fn handle<D: Driver>(shard: &Rc<Shard<D>>, bytes: Bytes, peer: SocketAddr)
 }
 
 /// Writes answers in the order of their requests; all that are ready leave together.
-async fn write<W: StreamWrite>(mut writing: W, queue: flume::Receiver<Pending>, peer: SocketAddr) {
-    let mut answers = FuturesOrdered::new();
-    while let Some(first) = next_answer(&mut answers, &queue).await {
+async fn write<W: StreamWrite>(mut writing: W, answers: Answerer, peer: SocketAddr) {
+    while let Some(first) = answers.next().await {
         let (mut pieces, mut permits) = (Vec::new(), Vec::new());
         let mut bytes = 0;
         let mut next = Some(first);
@@ -158,7 +157,7 @@ async fn write<W: StreamWrite>(mut writing: W, queue: flume::Receiver<Pending>, 
                 Err(error) => failed = Some(error),
             }
             let go_on = failed.is_none() && bytes < WRITE_BYTES;
-            next = if go_on { answers.next().now_or_never().flatten() } else { None };
+            next = if go_on { answers.next_if_ready().await } else { None };
         }
         if let Err(error) = writing.write_all(&pieces).await {
             tracing::debug!(%peer, "connection lost: {error}");
@@ -170,27 +169,4 @@ async fn write<W: StreamWrite>(mut writing: W, queue: flume::Receiver<Pending>, 
         }
     }
     writing.close();
-}
-
-type Finished = (Result<Frame, CallError>, Permit);
-
-/// The next answer in order; meanwhile more requests are taken in. `None`: the reader has ended.
-async fn next_answer(
-    answers: &mut FuturesOrdered<Pin<Box<dyn Future<Output = Finished>>>>,
-    queue: &flume::Receiver<Pending>,
-) -> Option<Finished> {
-    loop {
-        if answers.len() >= REQUESTS_IN_FLIGHT_MAX {
-            return answers.next().await;
-        }
-        let arrived = match answers.is_empty() {
-            true => queue.recv_async().await,
-            false => match select(pin!(answers.next()), pin!(queue.recv_async())).await {
-                Either::Left((answer, _)) => return answer,
-                Either::Right((arrived, _)) => arrived,
-            },
-        };
-        let Pending { answer, permit } = arrived.ok()?;
-        answers.push_back(Box::pin(async move { (answer.await, permit) }));
-    }
 }

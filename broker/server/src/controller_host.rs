@@ -89,8 +89,10 @@ impl<D: Driver> ControllerHost<D> {
         }
         for (reply, outcome) in answers {
             let outcome = outcome.and_then(|outcome| written.clone().map(|()| outcome).map_err(ControllerError::Log));
-            if let Ok(Outcome::Deleted(topic)) = &outcome {
-                self.forget(topic).await;
+            match &outcome {
+                Ok(Outcome::Deleted(topic)) => self.forget(topic).await,
+                Ok(Outcome::Topic(topic)) => self.tell_risk(topic),
+                _ => {}
             }
             // Whoever asked may have given up; what was decided holds all the same.
             let _ = reply.try_send(outcome);
@@ -98,6 +100,10 @@ impl<D: Driver> ControllerHost<D> {
     }
 
     fn decide(&self, state: &Controller, command: &Command) -> Result<(Vec<Record>, Outcome), ControllerError> {
+        // What is left on a full disk is for changes that free some of it.
+        if let (Command::Create(_) | Command::Grow { .. }, Some(error)) = (command, self.log.health().full) {
+            return Err(ControllerError::Log(error));
+        }
         let gate = &self.node.config.gate;
         let admit = |name, settings: &_| gate.admit(name, settings, state.cluster()).map_err(ControllerError::Refused);
         match command {
@@ -116,11 +122,19 @@ impl<D: Driver> ControllerHost<D> {
         let now_ms = self.driver.wall_ms();
         let mut builder = BatchBuilder::new(Compression::None);
         records.iter().for_each(|record| builder.push(now_ms, None, Some(&record.encode()), &[]));
-        self.log.append(PartitionId::CONTROLLER, builder.build(), LEADER_TERM)?.durable.await
+        self.log.append_own(PartitionId::CONTROLLER, builder.build(), LEADER_TERM)?.durable.await
     }
 
     fn publish(&self) {
         self.node.published.store(Arc::new(self.controller.cluster().clone()));
+    }
+
+    /// Says so when a topic's records may be lost although they were acknowledged.
+    fn tell_risk(&self, topic: &Topic) {
+        if self.node.config.is_cached(&topic.settings) {
+            tracing::warn!(topic = %topic.name, "write.caching is on: records that were acknowledged in the last moments \
+                before a crash or a power cut are lost");
+        }
     }
 
     /// Tells all shards that a topic is deleted: its partitions go, and so do the offsets of groups in it.

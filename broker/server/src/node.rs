@@ -61,11 +61,18 @@ pub struct NodeConfig {
     pub retention_tick_ms: u64,
     /// An archive copies all records to the object store: retention drops none before it has them.
     pub archives: bool,
+    /// What holds for topics that do not set `write.caching`; `None` switches it off for all.
+    pub write_caching_default: Option<bool>,
     /// Where records are read that the logs no longer hold.
     pub history: Arc<dyn History>,
 }
 
 impl NodeConfig {
+    /// True if records of a topic with these settings are acknowledged before they are durable.
+    pub fn is_cached(&self, settings: &TopicSettings) -> bool {
+        self.write_caching_default.is_some_and(|default| settings.write_caching().unwrap_or(default))
+    }
+
     /// A node of one shard without anything around it.
     pub fn plain(data_dir: PathBuf, kafka: SocketAddr) -> NodeConfig {
         NodeConfig {
@@ -84,6 +91,7 @@ impl NodeConfig {
             tail_cache_bytes: TAIL_CACHE_BYTES,
             retention_tick_ms: RETENTION_TICK_MS,
             archives: false,
+            write_caching_default: Some(false),
             history: Arc::new(NoHistory),
         }
     }

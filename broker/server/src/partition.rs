@@ -5,7 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
-use model::limits::{RECORD_ERRORS_MAX, UNPACKED_BATCH_BYTES_MAX};
+use model::limits::{RECORD_ERRORS_MAX, THROTTLE_MS_MAX, UNPACKED_BATCH_BYTES_MAX};
 use model::{CheckAction, Kind, Offset, PartitionId, Timestamp};
 use runtime::Driver;
 use wire::batch::{self, BatchHeader, Compression};
@@ -30,7 +30,21 @@ pub struct Placed {
     wait: Wait,
 }
 
+impl Placed {
+    /// It had to wait for room: its producer is asked for the longest pause.
+    pub fn waited(&mut self) {
+        self.stored.throttle_ms = THROTTLE_MS_MAX;
+    }
+
+    /// As acknowledged already, if the topic does not wait for the disk.
+    fn at_once(self, is_cached: bool) -> Placed {
+        Placed { wait: if is_cached { Wait::Nothing } else { self.wait }, ..self }
+    }
+}
+
 enum Wait {
+    /// `write.caching`: in the log's buffer is enough.
+    Nothing,
     Frame(corelog::Durable),
     /// The first copy of this duplicate is durable when the high watermark has reached this offset.
     Mark(PartitionId, Offset),
@@ -45,12 +59,14 @@ impl<D: Driver> Shard<D> {
         let place = place.ok_or_else(unknown)?;
         assert_eq!(place.shard, self.id, "appends are routed to the owner");
         let header = check_envelope(&topic, &batch, by)?;
+        let is_cached = by != Writer::Node && self.node.config.is_cached(&topic.settings);
         let claim = Claim::of(&header);
         if let Some(claim) = claim
             && let Verdict::Duplicate(base) = self.producers().check(place.id, claim)?
         {
             let wait = Wait::Mark(place.id, base.plus(i64::from(header.record_count)));
-            return Ok(Placed { stored: self.stored(place.id, base, Timestamp::NONE), wait });
+            let placed = Placed { stored: self.stored(place.id, base, Timestamp::NONE), wait };
+            return Ok(placed.at_once(is_cached));
         }
         let now = Timestamp(self.driver.wall_ms());
         if by != Writer::Node
@@ -68,7 +84,12 @@ impl<D: Driver> Shard<D> {
             batch::stamp_append_time(&mut copy, now);
             batch = copy.freeze();
         }
-        let appended = self.log.append(place.id, batch, LEADER_TERM).map_err(|error| match error.kind {
+        // On a full disk offsets of groups must not take what is kept back for deletions.
+        let appended = match by == Writer::Node && !self.log.is_full() {
+            true => self.log.append_own(place.id, batch, LEADER_TERM),
+            false => self.log.append(place.id, batch, LEADER_TERM),
+        };
+        let appended = appended.map_err(|error| match error.kind {
             // The batch was checked above: all that the log can mind is its size.
             Kind::Invalid => Fault::new(ResponseError::MessageTooLarge, error.message),
             _ => Fault::from(error),
@@ -76,12 +97,14 @@ impl<D: Driver> Shard<D> {
         if let Some(claim) = claim {
             self.producers().appended(place.id, claim, appended.base, now.0);
         }
-        Ok(Placed { stored: self.stored(place.id, appended.base, append_time), wait: Wait::Frame(appended.durable) })
+        let wait = Wait::Frame(appended.durable);
+        Ok(Placed { stored: self.stored(place.id, appended.base, append_time), wait }.at_once(is_cached))
     }
 
-    /// Waits until the batch is durable.
+    /// Waits until the batch is durable, unless its topic does not ask for that.
     pub async fn finish(&self, placed: Placed) -> Appended {
         match placed.wait {
+            Wait::Nothing => {}
             Wait::Frame(durable) => durable.await.map_err(Fault::from)?,
             Wait::Mark(partition, mark) => self.wait_for(partition, mark).await?,
         }

@@ -15,50 +15,56 @@ use crate::shard::Shard;
 
 /// Appends that are on their way on one shard, with their places in the request.
 enum Part {
-    Here(Vec<(usize, Result<Placed, Refused>)>),
+    Here(Vec<usize>, Vec<Result<Placed, Refused>>),
     There(Vec<usize>, flume::Receiver<Vec<Appended>>),
 }
 
 impl<D: Driver> Shard<D> {
     /// Hands batches to their owners, in order; when this returns, none that is handed over later can overtake them.
+    /// Returns only when those for this shard have their places in the log: the connection is not read meanwhile.
     /// The future yields one answer per batch, once all are durable or refused.
     pub async fn submit(
         self: &Rc<Self>,
         appends: Vec<(ShardId, Append)>,
     ) -> impl Future<Output = Vec<Appended>> + use<D> {
         let count = appends.len();
-        let mut parts = Vec::new();
+        let (mut parts, mut here) = (Vec::new(), None);
         for (owner, list) in by_shard(appends) {
+            let (places, appends): (Vec<usize>, Vec<Append>) = list.into_iter().unzip();
             if owner == self.id {
-                parts.push(Part::Here(list.into_iter().map(|(index, append)| (index, self.append(append))).collect()));
+                here = Some((places, self.take_up(appends)));
                 continue;
             }
-            let (places, appends): (Vec<usize>, Vec<Append>) = list.into_iter().unzip();
             let (reply, answers) = reply();
             // An owner that is gone gives no answers; "stopping" then stays in their places.
             if self.node.send(owner, ShardMessage::Append { appends, reply }).await.is_ok() {
                 parts.push(Part::There(places, answers));
             }
         }
+        if let Some((places, turn)) = here {
+            parts.push(Part::Here(places, turn.taken().await));
+        }
         let shard = self.clone();
         async move {
-            let mut answers: Vec<Appended> = vec![Err(Fault::stopping().into()); count];
+            let mut answers: Vec<Option<Appended>> = vec![None; count];
             for part in parts {
                 match part {
-                    Part::Here(list) => {
-                        for (index, placed) in list {
-                            answers[index] = shard.finish_one(placed).await;
+                    Part::Here(places, list) => {
+                        for (index, answer) in places.into_iter().zip(shard.finish_all(list).await) {
+                            answers[index] = Some(answer);
                         }
                     }
                     Part::There(places, receiver) => {
                         let given = receiver.recv_async().await.unwrap_or_default();
                         for (index, answer) in places.into_iter().zip(given) {
-                            answers[index] = answer;
+                            answers[index] = Some(answer);
                         }
                     }
                 }
             }
-            answers
+            // A shard that is gone gave none.
+            let stopping = || Err(Fault::stopping().into());
+            answers.into_iter().map(|answer| answer.unwrap_or_else(stopping)).collect()
         }
     }
 

@@ -17,6 +17,7 @@ use runtime::{Driver, Instant, Listener, MailReceiver, TaskHandle};
 
 use crate::admission::Admissions;
 use crate::api::ApiTable;
+use crate::backlog::Backlog;
 use crate::checkers::Checkers;
 use crate::connection;
 use crate::controller::ControllerError;
@@ -53,6 +54,7 @@ pub struct Shard<D: Driver> {
     kept: Rc<Kept>,
     pub checkers: RefCell<Checkers>,
     pub admission: Admissions,
+    pub backlog: Backlog,
     pub apis: ApiTable<D>,
     pub groups: GroupHost,
     /// Producer ids that this shard may give out.
@@ -108,6 +110,7 @@ async fn start<D: Driver>(
         kept,
         checkers: RefCell::default(),
         admission: Admissions::new(REQUEST_BYTES_IN_FLIGHT_MAX),
+        backlog: Backlog::default(),
         apis: ApiTable::new(),
         groups: GroupHost::new(node.config.groups.clone()),
         producer_ids: RefCell::new(0..0),
@@ -121,6 +124,7 @@ async fn start<D: Driver>(
     let cluster = shard.node.cluster();
     shard.forget_offsets(|topic| cluster.topic(topic).is_none());
     shard.start("expire producers", shard.clone().expire_producers());
+    shard.start("work off the backlog", shard.clone().work_off());
     shard.start("tick groups", shard.clone().tick_groups());
     let retaining = shard.driver.spawn("retention", shard.clone().retain());
     Ok((shard, retaining))
@@ -264,9 +268,9 @@ impl<D: Driver> Shard<D> {
         let shard = self.clone();
         match message {
             ShardMessage::Append { appends, reply } => {
-                let placed: Vec<_> = appends.into_iter().map(|append| self.append(append)).collect();
+                let turn = self.take_up(appends);
                 self.start("finish appends", async move {
-                    let _ = reply.try_send(shard.finish_all(placed).await);
+                    let _ = reply.try_send(shard.finish_all(turn.taken().await).await);
                 });
             }
             ShardMessage::Read { wants, bytes_max, reply } => {

@@ -2,6 +2,7 @@
 
 use model::{LogGroup, LogIndex, Offset, PartitionId, Position, ShardId, Term};
 
+use crate::checkpoint::groups;
 use crate::fields::Fields;
 use crate::frame::GroupEnd;
 use crate::gaps::{Gap, Gaps};
@@ -77,7 +78,7 @@ impl Base {
 }
 
 /// Notes that count, as far as they are not in [`Base`], and what was damaged.
-pub(crate) fn encode_notes(notes: &Notes, damage: &[Damage], bytes: &mut Vec<u8>) {
+pub(crate) fn encode_notes(notes: &Notes, damage: &[Damage], position: Position, bytes: &mut Vec<u8>) {
     let count = |bytes: &mut Vec<u8>, count: usize| put(bytes, count as u64);
     count(bytes, notes.ends.len());
     for (GroupEnd { group, term, index }, at) in notes.ends.values() {
@@ -98,6 +99,7 @@ pub(crate) fn encode_notes(notes: &Notes, damage: &[Damage], bytes: &mut Vec<u8>
         let (first, last) = (first.0.cast_unsigned(), last.0.cast_unsigned());
         [from.0, to.0, partition.0, first, last].iter().for_each(|number| put(bytes, *number));
     }
+    groups::encode(notes, position, bytes);
 }
 
 pub(crate) fn decode_notes(payload: &[u8]) -> Option<(Notes, Vec<Damage>)> {
@@ -123,6 +125,7 @@ pub(crate) fn decode_notes(payload: &[u8]) -> Option<(Notes, Vec<Damage>)> {
         let (partition, first, last) = (PartitionId(fields.u64()?), Offset(fields.i64()?), Offset(fields.i64()?));
         damage.push(Damage { from, to, batch: (first.0 >= 0).then_some((partition, first, last)) });
     }
+    groups::decode(&mut fields, &mut notes)?;
     fields.is_empty().then_some((notes, damage))
 }
 

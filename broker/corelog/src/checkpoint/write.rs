@@ -67,7 +67,7 @@ impl<D: Driver> Shared<D> {
         let mut pieces = Pieces { shared: self, path: &unfinished, bytes: 0 };
         let (position, indexed) = (base.position, base.indexed);
         parts.push(Part::Base, |bytes| base.encode(bytes));
-        parts.push(Part::Notes, |bytes| encode_notes(&self.state.borrow().notes, &self.damage, bytes));
+        parts.push(Part::Notes, |bytes| encode_notes(&self.state.borrow().notes, &self.damage, position, bytes));
         let ids: Vec<PartitionId> = self.state.borrow().partitions.iter().map(|(id, _)| id).collect();
         let mut ids = ids.into_iter().peekable();
         while ids.peek().is_some() {

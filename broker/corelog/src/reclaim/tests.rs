@@ -32,13 +32,14 @@ fn add(partitions: &mut Partitions, p: PartitionId, in_segments: &[u64]) {
             last_delta: 0,
             max_timestamp: Timestamp(0),
         };
-        partitions.recovered(&entry, Position(segment * SEGMENT + 10_000 + p.0 * 8), 1).expect("in order");
+        partitions.found(0, &entry, false).expect("in order");
+        partitions.list(0, &entry, Some(Position(segment * SEGMENT + 10_000 + p.0 * 8)), 1);
     }
 }
 
 fn trim(partitions: &mut Partitions, p: PartitionId, start: i64, note: u64) {
     let entry = Entry::note(Kind::LogStart, p, Offset(start));
-    partitions.recovered_start(&entry, entry.base, Position(note * SEGMENT + 50_000));
+    partitions.found_start(0, &entry, entry.base, Position(note * SEGMENT + 50_000));
 }
 
 fn ends(segment: u64) -> Notes {

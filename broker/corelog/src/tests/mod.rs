@@ -4,6 +4,8 @@ pub(crate) use runtime::fake;
 
 pub(crate) mod tools;
 mod basic;
+mod groups;
+mod group_crash;
 mod crash;
 mod damage;
 mod reclaim;

@@ -16,6 +16,9 @@ use glommio::net::{TcpListener, TcpStream};
 use crate::driver::{Listener, Stream, StreamRead, StreamWrite};
 use crate::net::{self, Progress, READ_BYTES};
 
+/// What is read by way of glommio: more than most requests have, and little to copy.
+const FIRST_BYTES: usize = 2048;
+
 pub struct UringListener {
     listener: TcpListener,
     addr: SocketAddr,
@@ -24,7 +27,11 @@ pub struct UringListener {
 pub struct UringStream(TcpStream);
 
 /// The halves share the stream; each registers a poll of its own with the ring.
-pub struct UringRead(Rc<RefCell<TcpStream>>);
+pub struct UringRead {
+    stream: Rc<RefCell<TcpStream>>,
+    /// The last read filled its buffer: there is more.
+    more: bool,
+}
 
 pub struct UringWrite(Rc<RefCell<TcpStream>>);
 
@@ -62,21 +69,24 @@ impl Stream for UringStream {
 
     fn split(self) -> (UringRead, UringWrite) {
         let stream = Rc::new(RefCell::new(self.0));
-        (UringRead(stream.clone()), UringWrite(stream))
+        (UringRead { stream: stream.clone(), more: false }, UringWrite(stream))
     }
 }
 
 impl UringRead {
-    fn poll_read(&self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
-        let mut stream = self.0.borrow_mut();
-        if buf.capacity() > buf.len()
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut BytesMut) -> Poll<io::Result<usize>> {
+        let mut stream = self.stream.borrow_mut();
+        if std::mem::take(&mut self.more)
+            && buf.capacity() > buf.len()
             && let Some(result) = receive(&stream, buf)
         {
+            self.more = buf.capacity() == buf.len();
             return Poll::Ready(result);
         }
-        // Nothing there, or no room: glommio waits. It takes initialised memory only, so it gets a little, and what
-        // comes after that goes straight into the buffer. A connection that is idle needs no buffer.
-        let mut first = [0; 64];
+        // glommio takes initialised memory only, so what it reads is copied. If that was all, glommio knows that nothing
+        // is left and the next read asks the kernel nothing; if not, the rest goes straight into the buffer. A
+        // connection that is idle needs no buffer.
+        let mut first = [0; FIRST_BYTES];
         let room = if buf.capacity() > buf.len() { first.len().min(buf.capacity() - buf.len()) } else { first.len() };
         let count = ready!(Pin::new(&mut *stream).poll_read(cx, &mut first[..room]))?;
         if count > 0 {
@@ -84,8 +94,9 @@ impl UringRead {
             buf.extend_from_slice(&first[..count]);
             if count == room && buf.capacity() > buf.len() {
                 // A failure shows again at the next read; the bytes so far are good.
-                let more = receive(&stream, buf).and_then(Result::ok).unwrap_or(0);
-                return Poll::Ready(Ok(count + more));
+                let rest = receive(&stream, buf).and_then(Result::ok).unwrap_or(0);
+                self.more = buf.capacity() == buf.len();
+                return Poll::Ready(Ok(count + rest));
             }
         }
         Poll::Ready(Ok(count))

@@ -20,6 +20,8 @@ const INT: i8 = 3;
 const LONG: i8 = 5;
 const LIST: i8 = 7;
 
+const WRITE_CACHING: &str = "write.caching";
+
 /// One setting with what holds for it.
 pub struct Entry {
     pub name: &'static str,
@@ -30,16 +32,19 @@ pub struct Entry {
     pub doc: &'static str,
 }
 
-/// All settings of a topic.
-pub fn of_topic(settings: &TopicSettings) -> impl Iterator<Item = Entry> {
+/// All settings of a topic, with what holds for them on this node.
+pub fn of_topic(settings: &TopicSettings, config: &NodeConfig) -> impl Iterator<Item = Entry> {
     let set: Vec<&str> = settings.overrides().map(|(name, _)| name).collect();
-    SETTINGS.iter().map(move |row| Entry {
-        name: row.name,
-        value: settings.get(row.name).to_owned(),
-        default: row.default,
-        source: if set.contains(&row.name) { SOURCE_TOPIC } else { SOURCE_DEFAULT },
-        kind: kind(row.name, row.default),
-        doc: row.doc,
+    let caching = config.is_cached(settings).to_string();
+    SETTINGS.iter().map(move |row| {
+        let value = if row.name == WRITE_CACHING { &caching } else { settings.get(row.name) };
+        let source = match set.contains(&row.name) {
+            true if value == settings.get(row.name) => SOURCE_TOPIC,
+            _ if value != row.default || set.contains(&row.name) => SOURCE_STATIC,
+            _ => SOURCE_DEFAULT,
+        };
+        let kind = kind(row.name, row.default);
+        Entry { name: row.name, value: value.to_owned(), default: row.default, source, kind, doc: row.doc }
     })
 }
 
@@ -67,6 +72,13 @@ pub fn of_node(config: &NodeConfig) -> Vec<Entry> {
         entry("num.partitions", config.partitions_default.to_string(), "1", INT, "partitions where none are asked for"),
         entry("default.replication.factor", "1".into(), "1", INT, "replicas of new topics"),
         entry("min.insync.replicas", "1".into(), "1", INT, "replicas that acks=all waits for"),
+        entry(
+            "write_caching_default",
+            config.write_caching_default.map_or("disabled".into(), |default| default.to_string()),
+            "false",
+            STRING,
+            "write.caching of topics that do not set it; disabled switches it off for all",
+        ),
         entry("delete.topic.enable", "true".into(), "true", BOOLEAN, "topics can be deleted"),
         entry("message.max.bytes", model::limits::BATCH_BYTES_DEFAULT.to_string(), "1048588", INT, "the largest batch"),
         entry("log.retention.ms", "604800000".into(), "604800000", LONG, "how long records are kept"),
@@ -106,6 +118,7 @@ fn kind(name: &str, default: &str) -> i8 {
         _ if name == "cleanup.policy" => LIST,
         Ok(_) if name.ends_with(".ms") || name == "retention.bytes" => LONG,
         Ok(_) => INT,
+        Err(_) if matches!(default, "true" | "false") => BOOLEAN,
         Err(_) => STRING,
     }
 }

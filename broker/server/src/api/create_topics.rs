@@ -17,7 +17,7 @@ use super::{Call, Handled, configs};
 use crate::cluster::Topic;
 use crate::controller::NewTopic;
 use crate::errors::{Fault, NONE};
-use crate::node::Node;
+use crate::node::{Node, NodeConfig};
 
 /// Topics of one request that the controller is asked for at the same time; it writes them together.
 const TOGETHER: usize = 64;
@@ -33,7 +33,7 @@ pub async fn handle<D: Driver>(call: Call<D>) -> Handled {
         async move {
             let name = wanted.name.clone();
             let outcome = if twice { Err(named_twice()) } else { create(node, wanted, request.validate_only).await };
-            result(outcome, version).with_name(name)
+            result(outcome, version, &node.config).with_name(name)
         }
     });
     let results: Vec<_> = results.buffered(TOGETHER).collect().await;
@@ -77,7 +77,7 @@ fn partitions(node: &Node, wanted: &CreatableTopic) -> Result<i32, Fault> {
     }
 }
 
-fn result(outcome: Result<Arc<Topic>, Fault>, version: i16) -> CreatableTopicResult {
+fn result(outcome: Result<Arc<Topic>, Fault>, version: i16, config: &NodeConfig) -> CreatableTopicResult {
     let result = CreatableTopicResult::default().with_error_message(None).with_configs(None);
     let topic = match outcome {
         Ok(topic) => topic,
@@ -90,7 +90,7 @@ fn result(outcome: Result<Arc<Topic>, Fault>, version: i16) -> CreatableTopicRes
     if version < 5 {
         return result.with_configs(Some(Vec::new()));
     }
-    let settings = configs::of_topic(&topic.settings).map(|entry| {
+    let settings = configs::of_topic(&topic.settings, config).map(|entry| {
         CreatableTopicConfigs::default()
             .with_name(StrBytes::from_static_str(entry.name))
             .with_value(Some(StrBytes::from_string(entry.value)))

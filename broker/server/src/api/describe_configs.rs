@@ -46,7 +46,7 @@ fn entries(node: &Node, resource: &DescribeConfigsResource) -> Result<Vec<Entry>
         TOPIC => {
             let cluster = node.cluster();
             let unknown = || Fault::unknown_partition(format_args!("topic '{name}'"));
-            Ok(configs::of_topic(&cluster.topic(name).ok_or_else(unknown)?.settings).collect())
+            Ok(configs::of_topic(&cluster.topic(name).ok_or_else(unknown)?.settings, &node.config).collect())
         }
         // The empty name stands for the defaults of all brokers, none of which can be set.
         BROKER if name.is_empty() => Ok(Vec::new()),

@@ -86,6 +86,7 @@ pub fn config(dir: &Path, port: u16, shards: u16) -> NodeConfig {
         tail_cache_bytes: 1024 * 1024,
         retention_tick_ms: 3_600_000,
         archives: false,
+        write_caching_default: Some(false),
         history: Arc::new(NoHistory),
     }
 }
