@@ -197,6 +197,7 @@ impl Partitions {
         let mut partition = Partition::new(sequence);
         partition.frontiers = Frontiers::recovered(log_start, start);
         partition.frontiers.dropped_locally(start);
+        partition.placed = start;
         self.map.insert(id, partition);
         true
     }
