@@ -228,7 +228,7 @@ fn node_config(
         tail_cache_bytes: TAIL_CACHE_BYTES / usize::from(settings.shards).max(1),
         retention_tick_ms: settings.retention_check_ms,
         archives: true,
-        write_caching_default: settings.write_caching_default.for_topics(),
         history,
+        write_caching_default: settings.write_caching_default.for_topics(),
     }
 }

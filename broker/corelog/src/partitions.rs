@@ -1,6 +1,7 @@
 //! What does a shard know about each of its partitions?
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::mem::size_of;
 use std::ops::Range;
 
@@ -108,7 +109,8 @@ pub(crate) enum Placing {
 /// All partitions of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct Partitions {
-    map: HashMap<PartitionId, Partition>,
+    /// With a fixed order, whatever it is: the same log always does the same.
+    map: HashMap<PartitionId, Partition, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Partitions {
