@@ -1,9 +1,11 @@
 //! How is a node put together, started and stopped?
 
+mod archive;
 mod gate;
 mod lock;
 mod ports;
 mod registry;
+mod restore;
 mod shards;
 mod source;
 mod tables;
@@ -20,13 +22,14 @@ use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
 use iceberg_sink::catalog::Catalog;
 use iceberg_sink::lake::{Lake, LakeConfig};
-use model::limits::{RETENTION_TICK_MS, TAIL_CACHE_BYTES};
+use model::limits::TAIL_CACHE_BYTES;
 use model::{NodeId, Term};
 use objects::Objects;
 use query::Sql;
 use runtime::Io;
 use server::groups::GroupSettings;
-use server::{NoHistory, NodeConfig, NodeHandle};
+use server::{NodeConfig, NodeHandle};
+use tiered::Archiver;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -85,6 +88,7 @@ pub struct Node {
     handle: NodeHandle,
     io: (Io, String),
     lake: Arc<Lake>,
+    archiver: Arc<Archiver>,
     shards: shards::Shards,
     stop: watch::Sender<bool>,
     servers: Vec<tokio::task::JoinHandle<std::io::Result<()>>>,
@@ -101,21 +105,26 @@ pub struct Addresses {
 }
 
 impl Node {
-    pub async fn launch(settings: Settings) -> Result<Node> {
+    pub async fn launch(mut settings: Settings) -> Result<Node> {
         let lock = lock::DataLock::take(&settings.data_dir)?;
         let listeners = ports::Listeners::bind(&settings)?;
         let objects = Objects::open(&settings.object_store)
             .with_context(|| format!("object_store = {:?}", settings.object_store))?;
         tokio::spawn(check_store(objects.clone()));
         let catalog = Arc::new(Catalog::new(objects.clone(), query::NAMESPACE)?);
+        if settings.restore_from.is_some() {
+            restore::restore(&mut settings, &objects, &catalog).await?;
+        }
         let view = Arc::new(ArcSwap::from_pointee(schema_registry::View::default()));
-        let config = node_config(&settings, &listeners, view.clone());
+        let history = Arc::new(archive::HistoryPort::default());
+        let config = node_config(&settings, &listeners, view.clone(), history.clone());
         let (handle, seeds) = server::plan(config)?;
         let io = shards::choose(settings.io)?;
         let shards = shards::Shards::start(io.0, seeds)?;
         handle.ready().await?;
 
         let registry = Arc::new(RegistryService::load(handle.clone(), view.clone()).await?);
+        let archiver = archive::start(&settings, &handle, &objects, &history)?;
         handle.serve().await?;
         let source = Arc::new(source::NodeSource::new(handle.clone(), view));
         // One node leads for as long as its process lives; elections come with replication.
@@ -125,13 +134,19 @@ impl Node {
 
         let (stop, stopping) = watch::channel(false);
         let addresses = listeners.addresses;
-        let admin = http::admin::Admin { node: handle.clone(), lake: lake.clone(), sql, stopping: stopping.clone() };
+        let admin = http::admin::Admin {
+            node: handle.clone(),
+            lake: lake.clone(),
+            archiver: archiver.clone(),
+            sql,
+            stopping: stopping.clone(),
+        };
         let servers = vec![
             http::serve(listeners.registry, http::registry::router(registry), stopped(stopping.clone()))?,
             http::serve(listeners.catalog, http::catalog::router(catalog), stopped(stopping.clone()))?,
             http::serve(listeners.admin, http::admin::router(admin), stopped(stopping))?,
         ];
-        Ok(Node { settings, addresses, handle, io, lake, shards, stop, servers, _lock: lock })
+        Ok(Node { settings, addresses, handle, io, lake, archiver, shards, stop, servers, _lock: lock })
     }
 
     /// What somebody who just started it wants to know.
@@ -163,6 +178,7 @@ impl Node {
     pub async fn stop(self) -> Result<()> {
         let _ = self.stop.send(true);
         let stopping = async {
+            self.archiver.stop().await;
             self.lake.stop().await;
             self.handle.shutdown().await;
             tokio::task::spawn_blocking(move || self.shards.join()).await?
@@ -190,6 +206,7 @@ fn node_config(
     settings: &Settings,
     listeners: &ports::Listeners,
     view: Arc<ArcSwap<schema_registry::View>>,
+    history: Arc<archive::HistoryPort>,
 ) -> NodeConfig {
     let (advertised_host, advertised_port) = settings.kafka_advertised.clone();
     NodeConfig {
@@ -209,9 +226,9 @@ fn node_config(
         registry: view,
         segment_bytes: u64::from(settings.segment_mib) << 20,
         tail_cache_bytes: TAIL_CACHE_BYTES / usize::from(settings.shards).max(1),
-        retention_tick_ms: RETENTION_TICK_MS,
-        archives: false,
+        retention_tick_ms: settings.retention_check_ms,
+        archives: true,
+        history,
         write_caching_default: settings.write_caching_default.for_topics(),
-        history: Arc::new(NoHistory),
     }
 }

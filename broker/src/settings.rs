@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use model::limits::SHARDS_MAX;
+use model::limits::{RETENTION_TICK_MS, SHARDS_MAX};
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// Which driver runs the shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -81,6 +82,14 @@ pub struct Layer {
     /// abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX [default: the folder `objects` in the data folder]
     #[arg(long, env = "FRAZIL_OBJECT_STORE", value_name = "URL")]
     pub object_store: Option<String>,
+    /// Bring back on an empty data folder what the archive in this object store has, and go on with that store
+    #[arg(long, env = "FRAZIL_RESTORE_FROM", value_name = "URL")]
+    #[serde(skip)]
+    pub restore_from: Option<String>,
+    /// Which cluster, if the store holds the archives of several
+    #[arg(long, env = "FRAZIL_RESTORE_CLUSTER", value_name = "ID")]
+    #[serde(skip)]
+    pub restore_cluster: Option<Uuid>,
     /// Kafka's broker id [default: 1]
     #[arg(long, env = "FRAZIL_NODE_ID", value_name = "N")]
     pub node_id: Option<i32>,
@@ -96,6 +105,21 @@ pub struct Layer {
     /// Size of a log segment in MiB [default: 128]
     #[arg(long, env = "FRAZIL_SEGMENT_MIB", value_name = "MIB")]
     pub segment_mib: Option<u32>,
+    /// How long committed records may be missing in the archive, in milliseconds [default: 60000]
+    #[arg(long, env = "FRAZIL_ARCHIVE_INTERVAL_MS", value_name = "MS")]
+    pub archive_interval_ms: Option<u64>,
+    /// Size of an object of the archive in MiB [default: 64]
+    #[arg(long, env = "FRAZIL_ARCHIVE_SEGMENT_MIB", value_name = "MIB")]
+    pub archive_segment_mib: Option<u32>,
+    /// How long objects stay that the archive has forgotten, in milliseconds [default: 600000]
+    #[arg(long, env = "FRAZIL_ARCHIVE_DELETE_DELAY_MS", value_name = "MS")]
+    pub archive_delete_delay_ms: Option<u64>,
+    /// Size of the local cache of archived records in MiB [default: 1024]
+    #[arg(long, env = "FRAZIL_ARCHIVE_CACHE_MIB", value_name = "MIB")]
+    pub archive_cache_mib: Option<u32>,
+    /// How often retention looks for records to drop, in milliseconds [default: 30000]
+    #[arg(long, env = "FRAZIL_RETENTION_CHECK_MS", value_name = "MS")]
+    pub retention_check_ms: Option<u64>,
     /// Whether records are acknowledged before they are durable, where a topic does not say: those of the last moments
     /// before a crash are lost then [default: false]
     #[arg(long, env = "FRAZIL_WRITE_CACHING_DEFAULT", value_name = "BOOL")]
@@ -118,11 +142,18 @@ pub struct Settings {
     pub catalog_addr: SocketAddr,
     pub admin_addr: SocketAddr,
     pub object_store: String,
+    pub restore_from: Option<String>,
+    pub restore_cluster: Option<Uuid>,
     pub node_id: i32,
     pub auto_create_topics: bool,
     pub default_partitions: i32,
     pub group_initial_rebalance_delay_ms: u32,
     pub segment_mib: u32,
+    pub archive_interval_ms: u64,
+    pub archive_segment_mib: u32,
+    pub archive_delete_delay_ms: u64,
+    pub archive_cache_mib: u32,
+    pub retention_check_ms: u64,
     pub write_caching_default: WriteCaching,
     pub log: String,
 }
@@ -156,6 +187,8 @@ impl Layer {
             catalog_addr: self.catalog_addr.or(below.catalog_addr),
             admin_addr: self.admin_addr.or(below.admin_addr),
             object_store: self.object_store.or(below.object_store),
+            restore_from: self.restore_from.or(below.restore_from),
+            restore_cluster: self.restore_cluster.or(below.restore_cluster),
             node_id: self.node_id.or(below.node_id),
             auto_create_topics: self.auto_create_topics.or(below.auto_create_topics),
             default_partitions: self.default_partitions.or(below.default_partitions),
@@ -163,6 +196,11 @@ impl Layer {
                 .group_initial_rebalance_delay_ms
                 .or(below.group_initial_rebalance_delay_ms),
             segment_mib: self.segment_mib.or(below.segment_mib),
+            archive_interval_ms: self.archive_interval_ms.or(below.archive_interval_ms),
+            archive_segment_mib: self.archive_segment_mib.or(below.archive_segment_mib),
+            archive_delete_delay_ms: self.archive_delete_delay_ms.or(below.archive_delete_delay_ms),
+            archive_cache_mib: self.archive_cache_mib.or(below.archive_cache_mib),
+            retention_check_ms: self.retention_check_ms.or(below.retention_check_ms),
             write_caching_default: self.write_caching_default.or(below.write_caching_default),
             log: self.log.or(below.log),
         }
@@ -178,7 +216,12 @@ impl Layer {
             Some(n) if n <= SHARDS_MAX => n,
             Some(n) => bail!("shards = {n}: a node has at most {SHARDS_MAX} shards"),
         };
-        let object_store = match self.object_store.filter(|url| !url.is_empty()) {
+        let restore_from = self.restore_from.filter(|url| !url.is_empty());
+        let object_store = match self.object_store.filter(|url| !url.is_empty()).or(restore_from.clone()) {
+            Some(url) if restore_from.as_ref().is_some_and(|from| *from != url) => bail!(
+                "object_store = {url:?} is not what is restored from; a restored node goes on with the same store: leave \
+                 object_store out, or copy the bucket first"
+            ),
             Some(url) => url,
             None => data_dir.join("objects").to_string_lossy().into_owned(),
         };
@@ -192,11 +235,18 @@ impl Layer {
             catalog_addr: self.catalog_addr.unwrap_or(loopback(8181)),
             admin_addr: self.admin_addr.unwrap_or(loopback(9644)),
             object_store,
+            restore_from,
+            restore_cluster: self.restore_cluster,
             node_id: self.node_id.unwrap_or(1),
             auto_create_topics: self.auto_create_topics.unwrap_or(true),
             default_partitions: self.default_partitions.unwrap_or(1),
             group_initial_rebalance_delay_ms: self.group_initial_rebalance_delay_ms.unwrap_or(0),
             segment_mib: self.segment_mib.unwrap_or(128),
+            archive_interval_ms: self.archive_interval_ms.unwrap_or(60_000),
+            archive_segment_mib: self.archive_segment_mib.unwrap_or(64),
+            archive_delete_delay_ms: self.archive_delete_delay_ms.unwrap_or(600_000),
+            archive_cache_mib: self.archive_cache_mib.unwrap_or(1024),
+            retention_check_ms: self.retention_check_ms.unwrap_or(RETENTION_TICK_MS),
             write_caching_default: self.write_caching_default.unwrap_or(WriteCaching::False),
             log: self.log.unwrap_or_else(|| "info".into()),
         };
@@ -215,6 +265,15 @@ impl Settings {
         }
         if !(80..=1024).contains(&self.segment_mib) {
             bail!("segment_mib = {}: from 80 (a segment must hold the largest batch) to 1024", self.segment_mib);
+        }
+        if !(100..=86_400_000).contains(&self.archive_interval_ms) {
+            bail!("archive_interval_ms = {}: from 100 to 86400000 (a day)", self.archive_interval_ms);
+        }
+        if !(1..=1024).contains(&self.archive_segment_mib) {
+            bail!("archive_segment_mib = {}: from 1 to 1024", self.archive_segment_mib);
+        }
+        if !(100..=3_600_000).contains(&self.retention_check_ms) {
+            bail!("retention_check_ms = {}: from 100 to 3600000 (an hour)", self.retention_check_ms);
         }
         Ok(self)
     }

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from harness import wait_for
+
 # EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH: from now on everything fails, and what was not flushed is lost.
 SHUTDOWN = "import fcntl, os, sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, (2).to_bytes(4, 'little'))"
 
@@ -45,7 +47,8 @@ class Disk:
         assert not why, why
 
     def unmount(self):
-        self.run("umount", str(self.root))
+        # The kernel takes the rings of a killed process down behind its back.
+        wait_for("the disk is let go", lambda: self.run("umount", str(self.root)) == "", 30, 0.2)
 
     def cut_power(self):
         self.run("python3", "-c", SHUTDOWN, str(self.root))

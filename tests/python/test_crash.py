@@ -1,5 +1,4 @@
 """Does a node that is killed at any moment lose nothing, double nothing, and go on by itself?"""
-import random
 import threading
 import time
 
@@ -8,28 +7,6 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from harness import Node, wait_for
-
-KILLS = 6
-
-
-def produce_through_kills(node, topic, partitions, stop, acked):
-    """An idempotent producer that keeps sending; notes what was acknowledged, by partition and offset."""
-    producer = Producer({"bootstrap.servers": node.kafka, "enable.idempotence": True, "linger.ms": 2,
-                         "message.timeout.ms": 120_000, "reconnect.backoff.max.ms": 500})
-    n = 0
-
-    def delivered(error, record):
-        assert error is None, error
-        acked[(record.partition(), record.offset())] = record.value()
-
-    while not stop.is_set():
-        producer.produce(topic, f"record {n}".encode() + b"." * random.randrange(300), partition=n % partitions, on_delivery=delivered)
-        n += 1
-        producer.poll(0.001)
-        if n % 200 == 0:
-            time.sleep(0.02)
-    assert producer.flush(120) == 0
-    return n
 
 
 def everything(node, topic, partitions):
@@ -45,40 +22,6 @@ def everything(node, topic, partitions):
             found[(record.partition(), record.offset())] = record.value()
     reader.close()
     return found, ends
-
-
-@pytest.mark.parametrize("io", ["uring", "portable"])
-def test_kill_storm(tmp_path, io):
-    node = Node(tmp_path, shards=2, io=io)
-    topic, partitions = "storm", 5
-    with node:
-        admin = AdminClient({"bootstrap.servers": node.kafka})
-        config = {"frazil.lake.mode": "key_value", "frazil.lake.lag.ms": "200"}
-        admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(20)
-        stop, acked, counts = threading.Event(), {}, []
-        sender = threading.Thread(target=lambda: counts.append(produce_through_kills(node, topic, partitions, stop, acked)))
-        sender.start()
-        dice = random.Random(7)
-        for _ in range(KILLS):
-            time.sleep(dice.uniform(0.3, 1.5))
-            node.kill()
-            node.start()
-        time.sleep(1)
-        stop.set()
-        sender.join(180)
-        assert counts, "the producer could not finish"
-        found, ends = everything(node, topic, partitions)
-        lost = {place: value for place, value in acked.items() if found.get(place) != value}
-        assert lost == {}, f"{len(lost)} acknowledged records are lost or differ"
-        values = list(found.values())
-        assert len(values) == len(set(values)) == counts[0], "idempotent: each record once"
-        node.wait_rows(topic, counts[0])
-        rows = node.json("lake", "verify", topic)
-        assert all(row["missing"] == 0 and row["duplicates"] == 0 for row in rows), rows
-        assert sum(row["rows"] for row in rows) == sum(ends.values())
-        table = node.catalog().load_table(f"topics.{topic}").scan().to_arrow()
-        rows = {(p, o): v for p, o, v in zip(table["kafka_partition"].to_pylist(), table["kafka_offset"].to_pylist(), table["value"].to_pylist())}
-        assert len(rows) == len(table) and rows == found, "the table is the topic"
 
 
 def test_a_torn_tail_is_cut_and_damage_before_it_is_not(tmp_path):

@@ -17,13 +17,18 @@ CHECKS = re.findall(r'check\("([a-z0-9_]+)"', SOURCE.read_text()) + [f"codec_{c}
 CHECKS.remove("codec_")
 
 
-def java(*args, stdin=None, seconds=60):
-    """Runs a class of the libraries that tests/run fetches, or a source file; gives its output."""
+def java_command(*args):
+    """Starts a class of the libraries that tests/run fetches, or a source file."""
     assert shutil.which("java"), "java is not installed; tests/run installs it where apt-get exists"
     libraries = pathlib.Path(os.environ.get("FRAZIL_TEST_JAVA", ROOT / "tests" / ".java"))
     assert list(libraries.glob("kafka-clients-*.jar")), f"no Java client in {libraries}; tests/run fetches it"
-    command = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={SOURCE.with_name('log4j2.properties')}",
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={SOURCE.with_name('log4j2.properties')}",
                "-cp", f"{libraries}/*", *args]
+
+
+def java(*args, stdin=None, seconds=60):
+    """Runs it to its end; gives its output."""
+    command = java_command(*args)
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds)
 
 

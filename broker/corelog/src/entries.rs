@@ -1,6 +1,6 @@
 //! How does Raft write, cut and read the entries of a group in this log?
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use model::{Error, LogGroup, LogIndex, Offset, PartitionId, Position, Result};
@@ -45,11 +45,21 @@ impl<D: Driver> CoreLog<D> {
         self.group_facts(group)
     }
 
+    /// A group that never had an entry begins behind `before`; otherwise nothing happens.
+    pub fn begin_group(&self, group: LogGroup, before: EntryId) {
+        let mut state = self.shared.state.borrow_mut();
+        let known = state.notes.groups.entry(group).or_default();
+        if known.is_bare() && before.index.0 > 0 {
+            known.assume(before);
+            state.commit.stands(group, before.index);
+        }
+    }
+
     pub fn group_facts(&self, group: LogGroup) -> GroupFacts {
         let state = self.shared.state.borrow();
         let Some(known) = state.notes.groups.get(&group) else { return GroupFacts::default() };
         let (last, committed) = (known.last(), known.committed());
-        GroupFacts { vote: known.vote, last, purged: known.purged, state: known.state.clone(), committed }
+        GroupFacts { vote: known.vote, last, purged: known.purged(), state: known.state.clone(), committed }
     }
 
     /// Gives a checked batch the next offsets of its partition. It must come back in an entry, in this order.
@@ -265,14 +275,14 @@ impl State {
         self.push(entry, payload);
     }
 
-    fn commit_group(&mut self, group: LogGroup, index: LogIndex) -> HashMap<PartitionId, Offset> {
-        let Some(known) = self.notes.groups.get_mut(&group) else { return HashMap::new() };
+    fn commit_group(&mut self, group: LogGroup, index: LogIndex) -> BTreeMap<PartitionId, Offset> {
+        let Some(known) = self.notes.groups.get_mut(&group) else { return BTreeMap::new() };
         known.commit(index);
         list_ready(known, &mut self.partitions).into_iter().collect()
     }
 
     /// Entries of these groups are durable. Adds the partitions whose high watermark moved.
-    pub fn list_groups(&mut self, groups: &[LogGroup], advanced: &mut HashMap<PartitionId, Offset>) {
+    pub fn list_groups(&mut self, groups: &[LogGroup], advanced: &mut BTreeMap<PartitionId, Offset>) {
         for group in groups {
             let known: Option<&mut RaftGroup> = self.notes.groups.get_mut(group);
             advanced.extend(known.into_iter().flat_map(|known| list_ready(known, &mut self.partitions)));

@@ -30,6 +30,7 @@ mod room;
 mod scan;
 mod segment;
 mod share;
+mod spares;
 mod starts;
 mod store;
 mod tail;

@@ -19,7 +19,7 @@ use crate::found::Takeover;
 use crate::frame::{Entry, GroupEnd, Kind, frame_bytes};
 use crate::group::Pending;
 use crate::notes::Notes;
-use crate::partitions::Partitions;
+use crate::partitions::{Partition, Partitions};
 use crate::raft::Spot;
 use crate::read::Reads;
 use crate::recovery::Damage;
@@ -226,6 +226,14 @@ impl<D: Driver> CoreLog<D> {
             let (least, most) = (partition.frontiers.log_start(), partition.frontiers.high_watermark());
             partition.frontiers.archive(end.clamp(least, most));
         }
+    }
+
+    /// Bytes of the partition's durable batches from the one with `from` on, as sent.
+    pub fn bytes_from(&self, partition: PartitionId, from: Offset) -> u64 {
+        let state = self.shared.state.borrow();
+        let partition = state.partitions.get(partition);
+        let first = |partition: &Partition| from.max(partition.frontiers.local_start());
+        partition.map_or(0, |partition| partition.frames.payload_bytes(first(partition)))
     }
 
     /// Bytes of the partition's durable batches, as sent.

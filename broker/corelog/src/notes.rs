@@ -1,6 +1,6 @@
 //! Which notes of the log still count, and where do they stand?
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use model::{Error, LogGroup, LogIndex, Offset, PartitionId, Position, Result};
 
@@ -14,19 +14,19 @@ use crate::segment::Segment;
 use runtime::Driver;
 
 /// The last entry of each log group, and where it stands as far as it is durable.
-pub(crate) type GroupEnds = HashMap<LogGroup, (GroupEnd, Position)>;
+pub(crate) type GroupEnds = BTreeMap<LogGroup, (GroupEnd, Position)>;
 
 /// All that frames say besides the batches of partitions.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
     pub ends: GroupEnds,
     /// The newest Forgotten note of each partition of which older frames may lie in the log.
-    pub tombs: HashMap<PartitionId, Position>,
+    pub tombs: BTreeMap<PartitionId, Position>,
     /// The newest table of gaps, perhaps not durable yet, and where a durable one stands.
     pub gaps: Gaps,
     pub gaps_at: Option<Position>,
     /// Raft groups that lie in this log.
-    pub groups: HashMap<LogGroup, RaftGroup>,
+    pub groups: BTreeMap<LogGroup, RaftGroup>,
     /// Where frames stand that cut off the ends of groups.
     pub cuts: Vec<Position>,
     /// The last frame before each segment, by the segment's base.

@@ -1,6 +1,7 @@
 //! What does a shard know about each of its partitions?
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::mem::size_of;
 use std::ops::Range;
 
@@ -108,7 +109,8 @@ pub(crate) enum Placing {
 /// All partitions of a shard.
 #[derive(Debug, Default)]
 pub(crate) struct Partitions {
-    map: HashMap<PartitionId, Partition>,
+    /// With a fixed order, whatever it is: the same log always does the same.
+    map: HashMap<PartitionId, Partition, BuildHasherDefault<DefaultHasher>>,
 }
 
 impl Partitions {
@@ -187,6 +189,19 @@ impl Partitions {
         if let Some(partition) = self.map.get_mut(&entry.partition).filter(|partition| partition.since <= sequence) {
             partition.start_note = Some(at);
         }
+    }
+
+    /// A partition of which nothing is here yet; false if there is one already.
+    pub fn begin(&mut self, id: PartitionId, sequence: u64, log_start: Offset, start: Offset) -> bool {
+        if self.map.contains_key(&id) {
+            return false;
+        }
+        let mut partition = Partition::new(sequence);
+        partition.frontiers = Frontiers::recovered(log_start, start);
+        partition.frontiers.dropped_locally(start);
+        partition.placed = start;
+        self.map.insert(id, partition);
+        true
     }
 
     pub fn forget(&mut self, partition: PartitionId) -> bool {

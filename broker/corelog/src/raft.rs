@@ -137,9 +137,14 @@ impl RaftGroup {
         (self.committed, self.listed) = (last.index, last.index);
     }
 
-    /// True if no frame has said anything about the group yet.
+    /// True if the group has no entry, and never had one.
     pub fn is_bare(&self) -> bool {
-        self.slots.is_empty() && self.purged_at.is_none()
+        self.slots.is_empty() && self.purged == EntryId::default()
+    }
+
+    /// The last entry that is gone as one, for sure.
+    pub fn purged(&self) -> EntryId {
+        if self.assumed { EntryId::default() } else { self.purged }
     }
 
     pub fn is_assumed(&self) -> bool {

@@ -42,6 +42,8 @@ pub(crate) fn plan(
     notes: &Notes,
 ) -> Reclaim {
     let live = live(segments, partitions, notes);
+    #[cfg(test)]
+    let live = crate::tests::planted::live(live);
     let done = |segment: &Segment| segment.number < active && segment.end() <= durable;
     let mut dead: Vec<&Segment> = Vec::new();
     let (mut front, mut gaps) = (true, notes.gaps.clone());
@@ -67,18 +69,24 @@ pub(crate) fn plan(
     };
     let stands = |partition: &crate::partitions::Partition| partition.start_note.is_some_and(|at| within(&dead, at));
     let gaps_due = notes.gaps_at.is_some_and(|at| within(&dead, at)) || gaps != notes.gaps;
+    let mut starts: Vec<PartitionId> =
+        partitions.iter().filter(|(_, partition)| stands(partition)).map(|(id, _)| id).collect();
+    // The same log always does the same.
+    starts.sort();
     let groups = |stands_at: fn(&RaftGroup) -> Option<Position>| -> Vec<LogGroup> {
         let due = notes.groups.iter().filter(|(_, group)| stands_at(group).is_some_and(|at| within(&dead, at)));
         due.map(|(id, _)| *id).collect()
     };
     let renew = Renew {
-        starts: partitions.iter().filter(|(_, partition)| stands(partition)).map(|(id, _)| id).collect(),
+        starts,
         tombs: notes.tombs.iter().filter(|(_, at)| within(&middle, **at)).map(|(id, _)| *id).collect(),
         groups: notes.ends.values().any(|(_, at)| within(&dead, *at)),
         votes: groups(|group| group.vote_at),
         purged: groups(|group| group.purged_at),
         gaps: gaps_due.then_some(gaps),
     };
+    #[cfg(test)]
+    let renew = crate::tests::planted::renew(renew);
     if renew == Renew::default() { Reclaim::Remove(first.number) } else { Reclaim::Renew(renew) }
 }
 

@@ -198,6 +198,8 @@ impl<'a, B: Blocks> Recovery<'a, B> {
         let place = &head.place;
         let begins = head.entry.kind == Kind::Opened && place.session == place.position;
         match self.chain {
+            #[cfg(test)]
+            Some(_) if crate::tests::planted::is_planted(crate::tests::planted::Bug::CutTooLittle) => true,
             Some(chain) => {
                 let session = place.session == chain.session || (begins && place.session > chain.session);
                 place.previous == chain.last && session
@@ -219,6 +221,10 @@ impl<'a, B: Blocks> Recovery<'a, B> {
     }
 
     async fn search(&mut self, mut from: Position, hole: Position) -> Result<Ahead> {
+        #[cfg(test)]
+        if crate::tests::planted::is_planted(crate::tests::planted::Bug::CutTooMuch) {
+            return Ok(Ahead::Nothing);
+        }
         let mut first: Option<Head> = None;
         while let Some(at) = self.scan.next_magic(from).await? {
             from = Position(at.0 + 1);

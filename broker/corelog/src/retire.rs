@@ -1,6 +1,6 @@
 //! What follows when frames are durable, or never will be?
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use model::{Error, Offset, PartitionId};
 use runtime::Driver;
@@ -36,7 +36,7 @@ impl<D: Driver> Shared<D> {
     }
 
     /// Tells who listens which high watermarks have moved.
-    pub fn tell(&self, advanced: HashMap<PartitionId, Offset>) {
+    pub fn tell(&self, advanced: BTreeMap<PartitionId, Offset>) {
         if advanced.is_empty() {
             return;
         }
@@ -49,8 +49,8 @@ impl<D: Driver> Shared<D> {
 
 impl State {
     /// Lists durable frames. Returns each partition whose high watermark moved, with the newest.
-    fn retire(&mut self, retired: &[Retired]) -> HashMap<PartitionId, Offset> {
-        let (mut advanced, mut led) = (HashMap::new(), Vec::new());
+    fn retire(&mut self, retired: &[Retired]) -> BTreeMap<PartitionId, Offset> {
+        let (mut advanced, mut led) = (BTreeMap::new(), Vec::new());
         for frame in retired {
             let Retired { sequence, entry, position, payload_bytes } = frame;
             match entry.kind {

@@ -82,6 +82,11 @@ impl<D: Driver> CoreLog<D> {
         self.shared.state.borrow().full.is_some()
     }
 
+    /// Why batches may be refused at the moment, whatever is in them.
+    pub fn trouble(&self) -> Option<Error> {
+        self.fenced().or_else(|| self.shared.state.borrow().full.clone())
+    }
+
     pub fn health(&self) -> LogHealth {
         let state = self.shared.state.borrow();
         let lost_ranges = state.partitions.iter().map(|(_, partition)| partition.lost.len()).sum();

@@ -89,6 +89,41 @@ pub static SETTINGS: &[Setting] = &[
     setting("segment.bytes", "1073741824", "accepted for Kafka's tools; segments are the node's", &[], positive),
     setting("segment.ms", "604800000", "accepted for Kafka's tools; segments are the node's", &[], positive),
     setting(
+        "retention.local.target.ms",
+        "86400000",
+        "how long archived records stay in the node's log as well; -1 keeps them as long as retention.ms",
+        &[],
+        number,
+    ),
+    setting(
+        "retention.local.target.bytes",
+        "-1",
+        "bytes of a partition's archived records that stay in the node's log as well; -1 sets no bound",
+        &[],
+        number,
+    ),
+    setting(
+        "frazil.archive",
+        "on",
+        "on or off: whether raw record batches are copied to the object store, so that the log may be short",
+        &["redpanda.storage.mode", "redpanda.remote.write"],
+        archive,
+    ),
+    setting(
+        "frazil.archive.read",
+        "true",
+        "accepted for Redpanda's tools; archived records are always served",
+        &["redpanda.remote.read"],
+        only_true,
+    ),
+    setting(
+        "frazil.archive.delete",
+        "true",
+        "accepted for Redpanda's tools; archived records go with their topic",
+        &["redpanda.remote.delete"],
+        only_true,
+    ),
+    setting(
         "write.caching",
         "false",
         "true acknowledges records before they are durable: those of the last moments before a crash or a power cut are \
@@ -268,6 +303,21 @@ impl TopicSettings {
         u64::try_from(self.int("retention.bytes")).ok()
     }
 
+    /// True if the archive copies the topic's records to the object store.
+    pub fn is_archived(&self) -> bool {
+        self.get("frazil.archive") == "on"
+    }
+
+    /// How long archived records stay in the log; `None` sets no bound.
+    pub fn local_retention_ms(&self) -> Option<i64> {
+        Some(self.int("retention.local.target.ms")).filter(|ms| *ms >= 0)
+    }
+
+    /// Bytes of a partition's archived records that stay in the log; `None` sets no bound.
+    pub fn local_retention_bytes(&self) -> Option<u64> {
+        u64::try_from(self.int("retention.local.target.bytes")).ok()
+    }
+
     /// Whether records are acknowledged before they are durable; `None`: as the node says.
     pub fn write_caching(&self) -> Option<bool> {
         self.0.get("write.caching").map(|value| value == "true")
@@ -314,6 +364,22 @@ fn one_of(value: &str, legal: &[&str]) -> Result<String, String> {
     match legal.contains(&value) {
         true => Ok(value.to_owned()),
         false => Err(format!("one of {} is wanted", legal.join(", "))),
+    }
+}
+
+fn archive(value: &str) -> Result<String, String> {
+    match value {
+        "on" | "true" | "tiered" | "cloud" | "unset" => Ok("on".into()),
+        "off" | "false" | "local" => Ok("off".into()),
+        _ => Err("one of on, off (or Redpanda's tiered, cloud, unset, local, true, false) is wanted".into()),
+    }
+}
+
+/// Both are taken, as Redpanda's tools send both; there is one behaviour.
+fn only_true(value: &str) -> Result<String, String> {
+    match value {
+        "true" | "false" => Ok("true".into()),
+        _ => Err("true is wanted".into()),
     }
 }
 

@@ -159,12 +159,24 @@ impl Objects {
     /// Writes an object, over an older one if there is one; a large one goes to a bucket in parts. Nobody ever sees a
     /// part of it. Durable when it returns.
     pub async fn put(&self, path: &Path, bytes: Bytes) -> Result<()> {
-        let in_parts = matches!(self.vendor, Vendor::S3 | Vendor::Gcs | Vendor::Azure) && bytes.len() > PUT_BYTES_MAX;
-        let done = match in_parts {
+        let done = match self.takes_parts(bytes.len()) {
             true => upload::in_parts(&*self.store, path, &bytes).await,
             false => self.store.put(path, PutPayload::from(bytes)).await.map(drop),
         };
         done.map_err(|error| self.write_error("write", path, error))
+    }
+
+    /// As [`Objects::put`], of an object that lies in pieces; they are not copied if it goes in one request.
+    pub async fn put_pieces(&self, path: &Path, pieces: Vec<Bytes>) -> Result<()> {
+        if self.takes_parts(pieces.iter().map(Bytes::len).sum()) {
+            return self.put(path, pieces.concat().into()).await;
+        }
+        let payload: PutPayload = pieces.into_iter().collect();
+        self.store.put(path, payload).await.map(drop).map_err(|error| self.write_error("write", path, error))
+    }
+
+    fn takes_parts(&self, bytes: usize) -> bool {
+        matches!(self.vendor, Vendor::S3 | Vendor::Gcs | Vendor::Azure) && bytes > PUT_BYTES_MAX
     }
 
     /// Writes an object unless there is one; `false`: there is one already. Durable when it returns.

@@ -26,13 +26,19 @@ mod checkers;
 mod reads;
 mod recalls;
 mod retention;
+mod archiving;
+mod restore;
 mod watches;
 pub mod groups;
 mod group_host;
 
 pub use corelog::{LogHealth, LogStats};
 
+pub use archiving::Held;
 pub use cluster::{Cluster, Place, Topic};
 pub use history::{History, NoHistory, Origin, Telling};
+pub use internal::is_internal;
+pub use layout::shard_dir;
 pub use node::{Fetched, NodeConfig, NodeHandle, OpenGate, ShardSeed, TopicGate, plan};
+pub use restore::{Part, RestoreSeed, committed_offsets, restore_shard};
 pub use shard::run_shard;

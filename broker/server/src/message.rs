@@ -6,6 +6,7 @@ use bytes::Bytes;
 use corelog::{LogHealth, LogStats};
 use model::{Frontiers, Offset, PartitionId, ShardId, Timestamp, TopicName};
 
+use crate::archiving::Archiving;
 use crate::cluster::Topic;
 use crate::controller::{Command, ControllerError, Outcome};
 use crate::errors::Fault;
@@ -57,6 +58,8 @@ pub enum ShardMessage {
         partition: PartitionId,
         end: Offset,
     },
+    /// The archive asks, or tells.
+    Archiving(Archiving),
     /// What is archived may leave the log up to here.
     DropLocally {
         partition: PartitionId,

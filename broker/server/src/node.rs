@@ -123,7 +123,7 @@ pub(crate) enum Founding {
 /// A node as the rest of the process sees it, from any thread.
 #[derive(Clone)]
 pub struct NodeHandle {
-    node: Arc<Node>,
+    pub(crate) node: Arc<Node>,
     ready: SharedFuture<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
 }
 

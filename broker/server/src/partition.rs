@@ -62,7 +62,7 @@ impl<D: Driver> Shard<D> {
         let is_cached = by != Writer::Node && self.node.config.is_cached(&topic.settings);
         let claim = Claim::of(&header);
         if let Some(claim) = claim
-            && let Verdict::Duplicate(base) = self.producers().check(place.id, claim)?
+            && let Verdict::Duplicate(base) = self.recognise(place.id, claim)?
         {
             let wait = Wait::Mark(place.id, base.plus(i64::from(header.record_count)));
             let placed = Placed { stored: self.stored(place.id, base, Timestamp::NONE), wait };
@@ -101,11 +101,18 @@ impl<D: Driver> Shard<D> {
         Ok(Placed { stored: self.stored(place.id, appended.base, append_time), wait }.at_once(is_cached))
     }
 
+    /// Where an idempotent batch stands in its producer's order. A batch behind one that the log refused is refused for the
+    /// same reason: for a missing sequence its producer would begin anew, and send again what may be stored.
+    fn recognise(&self, partition: PartitionId, claim: Claim) -> Result<Verdict, Fault> {
+        let verdict = self.producers().check(partition, claim);
+        verdict.map_err(|fault| self.log.trouble().map_or(fault, Fault::from))
+    }
+
     /// Waits until the batch is durable, unless its topic does not ask for that.
     pub async fn finish(&self, placed: Placed) -> Appended {
         match placed.wait {
             Wait::Nothing => {}
-            Wait::Frame(durable) => durable.await.map_err(Fault::from)?,
+            Wait::Frame(durable) => durable.await.map_err(in_doubt)?,
             Wait::Mark(partition, mark) => self.wait_for(partition, mark).await?,
         }
         Ok(placed.stored)
@@ -114,6 +121,9 @@ impl<D: Driver> Shard<D> {
     async fn wait_for(&self, partition: PartitionId, mark: Offset) -> Result<(), Fault> {
         let until = self.driver.now().plus_ms(DUPLICATE_WAIT_MS);
         while self.log.frontiers(partition).high_watermark() < mark {
+            if let Some(error) = self.log.fenced() {
+                return Err(in_doubt(error));
+            }
             let (wake, woken) = crate::message::reply();
             self.watches.add(partition, wake);
             if self.before(until, woken.recv_async()).await.is_none() {
@@ -172,6 +182,13 @@ impl<D: Driver> Shard<D> {
             }
         }
     }
+}
+
+/// The batch is appended, and perhaps on the disk, though its write failed: it must not be refused with a code that says
+/// that it is not stored, as KAFKA_STORAGE_ERROR does. An idempotent producer that sends the same again after this one
+/// finds it if it is there.
+fn in_doubt(error: model::Error) -> Fault {
+    Fault::new(ResponseError::RequestTimedOut, error.message)
 }
 
 /// All that can be told without looking at the records.

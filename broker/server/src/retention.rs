@@ -39,7 +39,18 @@ impl Policy {
         let (age_ms, bytes) = (settings.retention_ms(), settings.retention_bytes());
         let bounded = age_ms.is_some() || bytes.is_some();
         let drops = bounded && settings.is_deleted_by_retention() && internal::find(topic.name.as_str()).is_none();
-        drops.then(|| Policy { age_ms, bytes, is_table: topic.is_table(), is_archived: archives })
+        let is_archived = archives && settings.is_archived();
+        drops.then(|| Policy { age_ms, bytes, is_table: topic.is_table(), is_archived })
+    }
+
+    /// How much of what is archived stays in the log as well; `None` where all of it does. Internal topics are read
+    /// whole from the log at the start.
+    fn local(topic: &Topic, archives: bool) -> Option<Policy> {
+        let settings = &topic.settings;
+        let (age_ms, bytes) = (settings.local_retention_ms(), settings.local_retention_bytes());
+        let bounded = age_ms.is_some() || bytes.is_some();
+        let drops = archives && bounded && settings.is_archived() && internal::find(topic.name.as_str()).is_none();
+        drops.then(|| Policy { age_ms, bytes, is_table: topic.is_table(), is_archived: true })
     }
 }
 
@@ -54,6 +65,12 @@ fn new_start(facts: &Facts, policy: Policy) -> Option<Offset> {
     (allowed > frontiers.log_start()).then_some(allowed)
 }
 
+/// The new start of the log, behind records that are kept elsewhere; `None` if it stays.
+fn new_local_start(facts: &Facts, policy: Policy) -> Option<Offset> {
+    let start = new_start(facts, policy)?;
+    (start > facts.frontiers.local_start()).then_some(start)
+}
+
 impl<D: Driver> Shard<D> {
     /// Drops what is too old or too much, in all partitions of this shard, for ever.
     pub async fn retain(self: Rc<Self>) {
@@ -66,15 +83,24 @@ impl<D: Driver> Shard<D> {
     async fn retain_once(&self) {
         let cluster = self.node.cluster();
         let now_ms = self.driver.wall_ms();
+        let archives = self.node.config.archives;
         for topic in cluster.topics() {
-            let Some(policy) = Policy::of(topic, self.node.config.archives) else { continue };
+            let (policy, local) = (Policy::of(topic, archives), Policy::local(topic, archives));
             for place in topic.partitions.iter().filter(|place| place.shard == self.id) {
                 if self.log.fenced().is_some() {
                     return;
                 }
-                if let Some(start) = new_start(&self.facts(place.id, policy, now_ms), policy) {
+                if let Some(policy) = policy
+                    && let Some(start) = new_start(&self.facts(place.id, policy, now_ms), policy)
+                {
                     tracing::debug!(topic = %topic.name, partition = %place.id, %start, "retention drops records");
                     self.log.set_log_start(place.id, start);
+                }
+                if let Some(local) = local
+                    && let Some(start) = new_local_start(&self.facts(place.id, local, now_ms), local)
+                {
+                    tracing::debug!(topic = %topic.name, partition = %place.id, %start, "the archive alone keeps records");
+                    self.log.set_local_start(place.id, start);
                 }
                 if self.driver.should_yield() {
                     self.driver.yield_now().await;

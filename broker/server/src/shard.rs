@@ -298,6 +298,9 @@ impl<D: Driver> Shard<D> {
                 self.log.set_lake(partition, committed, projected);
             }
             ShardMessage::Archived { partition, end } => self.log.set_archived(partition, end),
+            ShardMessage::Archiving(question) => {
+                self.start("archiving", async move { shard.archiving(question).await });
+            }
             ShardMessage::DropLocally { partition, start } => self.log.set_local_start(partition, start),
             ShardMessage::Change { command, reply } => {
                 let Some(errands) = &self.errands else { return };

@@ -13,6 +13,7 @@ use model::{Error, Kind, ShardId, TopicName};
 use query::{Format, Sql, render};
 use serde::Serialize;
 use server::{LogHealth, NodeHandle};
+use tiered::Archiver;
 use tokio::sync::watch;
 
 use super::{answer, metrics, refuse};
@@ -24,6 +25,7 @@ const STATEMENT_BYTES_MAX: usize = 1024 * 1024;
 pub struct Admin {
     pub node: NodeHandle,
     pub lake: Arc<Lake>,
+    pub archiver: Arc<Archiver>,
     pub sql: Arc<Sql>,
     pub stopping: watch::Receiver<bool>,
 }
@@ -36,6 +38,9 @@ pub fn router(admin: Admin) -> Router {
         .route("/v1/sql", post(sql))
         .route("/v1/lake/status", get(lake_status))
         .route("/v1/lake/verify", post(lake_verify))
+        .route("/v1/archive/status", get(archive_status))
+        .route("/v1/archive/flush", post(archive_flush))
+        .route("/v1/archive/sweep", post(archive_sweep))
         .layer(DefaultBodyLimit::max(STATEMENT_BYTES_MAX))
         .with_state(admin)
 }
@@ -78,6 +83,26 @@ async fn sql(State(admin): State<Admin>, headers: HeaderMap, statement: String) 
     };
     match answered {
         Ok(body) => answer(200, format.content_type(), body),
+        Err(error) => fail(&error),
+    }
+}
+
+async fn archive_status(State(admin): State<Admin>) -> Response {
+    json(&admin.archiver.status().shards)
+}
+
+/// Archives what is committed, without waiting for the interval.
+async fn archive_flush(State(admin): State<Admin>) -> Response {
+    match admin.archiver.flush().await {
+        Ok(()) => json(&admin.archiver.status().shards),
+        Err(error) => fail(&error),
+    }
+}
+
+/// Removes what lies in the bucket and no manifest knows.
+async fn archive_sweep(State(admin): State<Admin>) -> Response {
+    match admin.archiver.sweep().await {
+        Ok(removed) => json(&serde_json::json!({ "removed": removed })),
         Err(error) => fail(&error),
     }
 }

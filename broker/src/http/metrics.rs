@@ -54,6 +54,19 @@ pub async fn text(admin: &Admin) -> Result<String> {
     text.family("frazil_lake_dead_letters", "gauge", "Rows of the dead-letter table.", dead);
     let stuck = lake.iter().map(|topic| (label(&topic.topic), f64::from(u8::from(topic.last_error.is_some()))));
     text.family("frazil_lake_stopped", "gauge", "1 while the table does not move because of an error.", stuck);
+    let archive = admin.archiver.status().shards;
+    let mut archive = |name: &str, kind: &str, help: &str, value: fn(&tiered::ShardStatus) -> f64| {
+        text.family(name, kind, help, archive.iter().map(|s| (format!("shard=\"{}\"", s.shard), value(s))));
+    };
+    let risk = "Committed bytes that are lost with the disk.";
+    archive("frazil_archive_bytes_at_risk", "gauge", risk, |s| s.bytes_at_risk as f64);
+    archive("frazil_archive_bytes", "gauge", "Bytes of batches in the archive.", |s| s.bytes as f64);
+    archive("frazil_archive_objects", "gauge", "Objects of the archive.", |s| s.objects as f64);
+    archive("frazil_archive_runs", "gauge", "Pieces of partitions in them.", |s| s.runs as f64);
+    archive("frazil_archive_uploaded_bytes_total", "counter", "Bytes uploaded.", |s| s.uploaded_bytes as f64);
+    archive("frazil_archive_requests_total", "counter", "Requests to the object store.", |s| s.requests as f64);
+    let stuck = "1 while the archive does not move because of an error.";
+    archive("frazil_archive_stopped", "gauge", stuck, |s| f64::from(u8::from(s.last_error.is_some())));
     let topics = admin.node.cluster().topics().count();
     text.family("frazil_topics", "gauge", "Topics of the cluster.", [(String::new(), topics as f64)]);
     Ok(text.0)

@@ -9,7 +9,7 @@ fn the_file_with_every_default_says_the_truth() {
     assert_eq!(from_file, Settings::load(Layer::default()).unwrap());
     let text = std::fs::read_to_string(path).unwrap();
     let keys = toml::from_str::<toml::Table>(&text).unwrap();
-    assert_eq!(keys.len(), 16, "every setting has its line");
+    assert_eq!(keys.len(), 21, "every setting has its line");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use model::{LogGroup, Offset, PartitionId, Term, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
+use crate::tests::planted::{Bug, is_planted};
 
 const START: Position = Position(8192);
 
@@ -152,5 +153,23 @@ proptest! {
         }
         prop_assert_eq!(retired, (0..pushed).collect::<Vec<_>>());
         prop_assert_eq!(commit.backlog_bytes(), 0);
+    }
+}
+
+impl Commit {
+    /// As the simulator wants it wrong: writes before one that has ended count as ended, or their frames do.
+    pub(super) fn planted(&mut self, id: WriteId) -> Option<WriteId> {
+        if is_planted(Bug::OutOfOrder) {
+            // What really ends later has been counted already.
+            let at = usize::try_from(id.0.checked_sub(self.first_write.0)?).expect("few writes are in flight");
+            self.writes.iter_mut().take(at).for_each(|write| write.ended = true);
+        }
+        if is_planted(Bug::AckedEarly) && !self.writes.iter().any(|write| write.ended) {
+            // The frames of the write behind the oldest are told with it.
+            if let [first, second, ..] = self.writes.make_contiguous() {
+                first.frames.append(&mut second.frames);
+            }
+        }
+        Some(id)
     }
 }

@@ -3,10 +3,12 @@
 pub(crate) use runtime::fake;
 
 pub(crate) mod tools;
+pub(crate) mod planted;
 mod basic;
+mod checkpoint;
+mod sim;
 mod groups;
 mod group_crash;
-mod crash;
 mod damage;
 mod reclaim;
 mod room;

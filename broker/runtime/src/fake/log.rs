@@ -107,7 +107,7 @@ impl LogFile for FakeLog {
             let world = &open.fake.0;
             let _under_way = world.reads.begin();
             world.pause().await;
-            world.note("read", pos, len as u64);
+            world.note_read(pos, len);
             world.faults.read().map_err(|error| about(&open.path, error))?;
             let mut buffer = IoBuf::zeroed(len);
             buffer.copy_from_slice(world.disk().bytes(open.number, pos, len));

@@ -82,3 +82,28 @@ fn an_archive_holds_what_it_does_not_have() {
     known.lake(Offset(14), Offset(14));
     assert_eq!((start(known, false), start(known, true)), (Some(15), Some(14)));
 }
+
+#[test]
+fn the_log_drops_what_the_archive_has_beyond_the_local_target() {
+    let topic = |settings: &[(&str, &str)]| Topic {
+        name: TopicName::new("t").expect("a legal name"),
+        id: TopicId(Uuid::nil()),
+        partitions: Vec::new(),
+        settings: TopicSettings::parse(settings.iter().copied()).expect("legal settings"),
+        created_ms: 0,
+    };
+    let local = Policy::local(&topic(&[]), true).expect("archived by default");
+    assert_eq!((local.age_ms, local.bytes), (Some(86_400_000), None));
+    assert_eq!(Policy::local(&topic(&[]), false), None, "there is no archive");
+    assert_eq!(Policy::local(&topic(&[("redpanda.storage.mode", "local")]), true), None);
+    assert!(!Policy::of(&topic(&[("redpanda.remote.write", "false")]), true).expect("a week").is_archived);
+    let mut known = frontiers();
+    known.archive(Offset(12));
+    let facts = |frontiers| Facts { frontiers, too_old: Some(Offset(15)), too_much: None };
+    assert_eq!(new_local_start(&facts(known), local), Some(Offset(12)), "never what is not archived");
+    known.dropped_locally(Offset(12));
+    assert_eq!(new_local_start(&facts(known), local), None);
+    known.archive(Offset(17));
+    let table = Policy { is_table: true, ..local };
+    assert_eq!(new_local_start(&facts(known), table), None, "the table reads from the log");
+}

@@ -20,6 +20,9 @@ pub struct Faults {
     pub slow_ms: Cell<u64>,
     /// Says that log writes are durable when they are not: a cache without a battery.
     pub forgets: Cell<bool>,
+    /// Says of failed writes, and of files for which there is no room, that all went well: a driver that tries again
+    /// and believes what it is told then.
+    pub hides_errors: Cell<bool>,
     /// What is written whole or not at all, 512 or 4096.
     pub sector_bytes: Cell<usize>,
 }
