@@ -20,6 +20,7 @@ mod status;
 mod worker;
 mod cache;
 mod history;
+mod verify;
 
 pub use bucket::{Bucket, Loaded};
 pub use cache::{CHUNK_BYTES, CacheConfig, ChunkCache};
@@ -28,4 +29,5 @@ pub use index::{Index, Object, Part};
 pub use object::{Footer, Mark, ObjectBuilder, TRAILER_BYTES};
 pub use run::{Run, TopicRef};
 pub use status::{ShardStatus, Status};
+pub use verify::Report;
 pub use worker::{Archiver, ArchiverConfig};
