@@ -31,12 +31,17 @@ pub(super) type Job = Pin<Box<dyn Future<Output = ()>>>;
 pub(super) struct World {
     pub(super) dice: Random,
     pub(super) trace: Cell<u64>,
+    /// Bytes that were read from files, and files that were made full of zeros.
+    pub(super) bytes_read: Cell<u64>,
+    pub(super) zeroed: Cell<usize>,
     pub(super) timers: Timers,
     pub(super) faults: Faults,
     pub(super) registry: Rc<Registry>,
     pub(super) net: Net,
     /// Who waits for the log writes that are in flight, by their numbers.
     pub(super) answers: RefCell<HashMap<u64, Rc<Answer>>>,
+    /// Looks at the world between its steps.
+    pub(super) observer: RefCell<Option<Box<dyn FnMut()>>>,
     disk: Arc<Mutex<Disk>>,
     now: Cell<u64>,
     tasks: RefCell<HashMap<u64, (Waker, Job)>>,
@@ -87,11 +92,14 @@ impl World {
         Rc::new(World {
             dice,
             trace: Cell::new(seed),
+            bytes_read: Cell::new(0),
+            zeroed: Cell::new(0),
             timers: Timers::default(),
             faults,
             registry: Registry::new(None),
             net,
             answers: RefCell::default(),
+            observer: RefCell::default(),
             disk,
             now: Cell::new(0),
             tasks: RefCell::default(),
@@ -116,6 +124,11 @@ impl World {
             hash = (hash ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
         }
         self.trace.set(hash);
+    }
+
+    pub(super) fn note_read(&self, pos: u64, len: usize) {
+        self.note("read", pos, len as u64);
+        self.bytes_read.set(self.bytes_read.get() + len as u64);
     }
 
     /// Takes a new task; it runs when its turn comes.
@@ -165,6 +178,9 @@ impl World {
 
     /// Goes on to the next timer and fires it; false if there is none.
     pub(super) fn fire_one(&self) -> bool {
+        if let Some(look) = &mut *self.observer.borrow_mut() {
+            look();
+        }
         let Some((at, due)) = self.timers.take_first() else { return false };
         self.now.set(self.now.get().max(at));
         match due {
@@ -214,6 +230,7 @@ impl World {
             tasks.sort_by_key(|(task, _)| *task);
         }
         self.timers.clear();
+        self.observer.borrow_mut().take();
         self.answers.borrow_mut().clear();
         locked(&self.ready.woken).clear();
     }

@@ -10,6 +10,7 @@
 mod bugs;
 mod life;
 mod model;
+mod states;
 mod verify;
 
 use std::cell::RefCell;

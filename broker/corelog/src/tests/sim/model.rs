@@ -87,6 +87,14 @@ impl Model {
         }
     }
 
+    /// A number that changes whenever more is promised.
+    pub fn promises(&self) -> u64 {
+        let of = |expected: &Expected| {
+            expected.acked.0 + expected.start_durable.0 + expected.sent.len() as i64 + i64::from(expected.forgotten)
+        };
+        self.partitions.values().map(of).sum::<i64>().unsigned_abs()
+    }
+
     /// Partitions that were not deleted.
     pub fn kept(&self) -> Vec<PartitionId> {
         self.partitions.iter().filter(|(_, expected)| !expected.forget_asked).map(|(p, _)| *p).collect()

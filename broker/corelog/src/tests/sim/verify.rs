@@ -69,17 +69,22 @@ fn told(log: &CoreLog<Fake>) -> Vec<(PartitionId, Frontiers, u64)> {
 /// Recovers what a crash has left, twice: a log that was recovered is recovered to the same.
 pub(super) fn look(image: Image, seed: u64, config: &LogConfig, model: &Model) {
     let fake = Fake::new(image, seed);
-    let (driver, opened, known) = (fake.clone(), config.clone(), model.clone());
-    let first = fake.run(async move {
-        let log = open(driver, opened).await;
-        assert_eq!(log.damage(), [], "nothing was damaged");
-        whole(&log, known).await;
-        told(&log)
-    });
+    let first = recovered(&fake, config, model);
     let fake = Fake::new(fake.crash_image(), seed);
     let (driver, opened) = (fake.clone(), config.clone());
     let second = fake.run(async move { told(&open(driver, opened).await) });
     assert!(first == second, "a second recovery finds something else");
+}
+
+/// Recovers what a crash has left and compares it with the model; returns what the log says of its partitions.
+pub(super) fn recovered(fake: &Fake, config: &LogConfig, model: &Model) -> Vec<(PartitionId, Frontiers, u64)> {
+    let (driver, opened, known) = (fake.clone(), config.clone(), model.clone());
+    fake.run(async move {
+        let log = open(driver, opened).await;
+        assert_eq!(log.damage(), [], "nothing was damaged");
+        whole(&log, known).await;
+        told(&log)
+    })
 }
 
 /// Verifies what is left of a history, then damages a few bits of a log that was closed in order: each costs a batch
