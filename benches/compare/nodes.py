@@ -63,6 +63,14 @@ class Node:
     def last_lines(self):
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-20:])
 
+    def processor_s(self):
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_mib(self):
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
@@ -91,6 +99,19 @@ def frazil(binary, folder):
     addresses = {"kafka": kafka, "registry": registry, "catalog": catalog, "admin": admin}
     flags = [text for name, port in addresses.items() for text in (f"--{name}-addr", f"127.0.0.1:{port}")]
     return Node("frazil", [str(binary), "start", "--data-dir", str(folder / "frazil-data"), *flags], kafka, folder)
+
+
+def bare(binary, folder):
+    """The Kafka path alone, with as many shards as a node has by default."""
+    (port,) = free_ports(1)
+    command = [str(binary), "--data-dir", str(folder / "frazil-data"), "--kafka-addr", f"127.0.0.1:{port}",
+               "--shards", str(os.cpu_count())]
+    return Node("frazil", command, port, folder)
+
+
+def null(load, folder):
+    (port,) = free_ports(1)
+    return Node("null", [str(load), "null", "--addr", f"127.0.0.1:{port}", "--dir", str(folder)], port, folder)
 
 
 def kafka(jars, folder):

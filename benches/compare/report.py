@@ -6,7 +6,7 @@ STEAL_MAX = 0.05
 DRIFT_MAX = 0.25
 QUEUE_MAX = 1.5
 NAMES = {"probe": "raw write", "write": "raw write without its queue", "frazil": "Frazil",
-         "kafka-fsync": "Kafka, flush.messages=1", "kafka": "Kafka, default"}
+         "null": "null broker", "kafka-fsync": "Kafka, flush.messages=1", "kafka": "Kafka, default"}
 SHORT = "none"
 
 # (what, numerator, denominator, latency, goal): latencies of single runs of one round.
@@ -33,9 +33,16 @@ F1_RATIOS = {
 F4_RATIOS = [
     ("Frazil ÷ Kafka flush.messages=1, 256 partitions", "frazil-256", "kafka-fsync-256", "≥ 20"),
     ("Frazil ÷ Kafka default, 256 partitions", "frazil-256", "kafka-256", "≥ 2"),
+    ("null broker ÷ Frazil, 256 partitions", "null-256", "frazil-256", ""),
     ("cost of 256 ÷ 16 partitions, Frazil", "frazil-16", "frazil-256", "≤ 1.3"),
     ("cost of 256 ÷ 16 partitions, Kafka flush.messages=1", "kafka-fsync-16", "kafka-fsync-256", ""),
     ("cost of 256 ÷ 16 partitions, Kafka default", "kafka-16", "kafka-256", ""),
+]
+# (what, numerator, denominator, goal): processor seconds of the broker per GiB.
+F3_RATIOS = [
+    ("Frazil ÷ null broker", "frazil", "null", "≤ 1.5"),
+    ("Frazil ÷ Kafka default", "frazil", "kafka", "≤ 0.30"),
+    ("Frazil ÷ Kafka flush.messages=1", "frazil", "kafka-fsync", ""),
 ]
 
 
@@ -64,6 +71,10 @@ class Round:
 
     def per_cpu_s(self, name):
         return self.runs[name]["acked_batches_per_broker_cpu_s"]
+
+    def cpu_s_per_gib(self, name):
+        run = self.runs[name]
+        return run["broker_cpu_s"] / (run["acked_batches"] * run["request_bytes"] / 2**30)
 
     def objections(self):
         found = []
@@ -126,21 +137,49 @@ def f1(rate, rounds):
     return lines
 
 
+def ratios(what, wanted, rounds, figure):
+    """Of the rounds that count, and of all of them: where the disk drifts, processor seconds hardly do."""
+    rows = []
+    for name, over, under, goal in wanted:
+        cells = [spread(divided([figure(one, over) for one in some], [figure(one, under) for one in some]))
+                 for some in (accepted(rounds), rounds)]
+        rows.append((name, *cells, goal))
+    return table([f"ratio of {what}", "rounds that count", "all rounds", "goal"], rows)
+
+
+def f3(rounds):
+    lines = ["## F3: batches of 64 records of 1 KiB, lz4, 16 partitions, consumers reading along", ""]
+    lines.append(f"{len(accepted(rounds))} of {len(rounds)} rounds count. A GiB is one of batches as they were sent.")
+    lines += ["", *ratios("broker CPU-seconds per GiB", F3_RATIOS, rounds, Round.cpu_s_per_gib), ""]
+    rows = []
+    for name in ("null", "frazil", "kafka-fsync", "kafka"):
+        spent = spread([one.cpu_s_per_gib(name) for one in rounds])
+        read = spread([one.runs[name]["consumed_bytes"] / (one.runs[name]["acked_batches"]
+                      * one.runs[name]["request_bytes"]) for one in rounds])
+        rows.append((NAMES[name], spent, read, sum(one.runs[name]["late"] for one in rounds)))
+    head = ["broker (all rounds)", "CPU-seconds per GiB", "consumed ÷ produced", "late"]
+    return lines + [*table(head, rows), "", *rounds_table(rounds), ""]
+
+
+def f7(idle):
+    lines = ["## F7: fresh nodes without clients", ""]
+    goals = {"frazil": "≤ 0.3 %, ≤ 48 MiB"}
+    rows = [(NAMES[name], f"{share:.2%}", f"{mib:.0f}", goals.get(name, "")) for name, (share, mib) in idle.items()]
+    return lines + [*table(["broker", "of one processor", "resident MiB", "goal"], rows), ""]
+
+
 def f4(rounds):
-    good = accepted(rounds)
     lines = ["## F4: one keyed record of 100 bytes per batch, 64 connections, acks=all, closed loop", ""]
-    lines.append(f"{len(good)} of {len(rounds)} rounds count.")
-    rows = [(what, spread(divided([one.per_cpu_s(over) for one in good], [one.per_cpu_s(under) for one in good])), goal)
-            for what, over, under, goal in F4_RATIOS]
-    lines += ["", *table(["ratio of acked batches per broker CPU-second", "median (min .. max)", "goal"], rows), ""]
+    lines.append(f"{len(accepted(rounds))} of {len(rounds)} rounds count.")
+    lines += ["", *ratios("acked batches per broker CPU-second", F4_RATIOS, rounds, Round.per_cpu_s), ""]
     rows = []
     for partitions in (256, 16):
-        for name in ("frazil", "kafka-fsync", "kafka"):
+        for name in ("frazil", "null", "kafka-fsync", "kafka"):
             label = f"{name}-{partitions}"
-            per_cpu_s = spread([one.per_cpu_s(label) for one in good], "{:.0f}")
-            per_s = spread([one.runs[label]["acked_batches_per_s"] for one in good], "{:.0f}")
-            p99 = spread([one.latency(label, "p99") for one in good], "{:.0f}")
+            per_cpu_s = spread([one.per_cpu_s(label) for one in rounds], "{:.0f}")
+            per_s = spread([one.runs[label]["acked_batches_per_s"] for one in rounds], "{:.0f}")
+            p99 = spread([one.latency(label, "p99") for one in rounds], "{:.0f}")
             rows.append((NAMES[name], partitions, per_cpu_s, per_s, p99))
-    head = ["broker", "partitions", "batches per CPU-second", "batches per second", "p99 in microseconds"]
+    head = ["broker (all rounds)", "partitions", "batches per CPU-second", "batches per second", "p99 in microseconds"]
     lines += [*table(head, rows), "", *rounds_table(rounds), ""]
     return lines

@@ -90,8 +90,9 @@ impl Asked {
             CREATE_TOPICS => {
                 let request: CreateTopicsRequest = request::decode(key, version, self.body)?;
                 let topic = request.topics.into_iter().next().context("no topic to create")?;
-                *partitions = Vec::new();
-                partitions.resize_with(usize::try_from(topic.num_partitions)?, Partition::default);
+                // All topics share the partitions of the largest.
+                let count = partitions.len().max(usize::try_from(topic.num_partitions)?);
+                partitions.resize_with(count, Partition::default);
                 let done = CreatableTopicResult::default().with_name(topic.name).with_error_message(None);
                 let answer = CreateTopicsResponse::default().with_topics(vec![done]);
                 Ok(response::encode(&self.head, version, 0, &answer)?)
