@@ -5,6 +5,7 @@ mod gate;
 mod lock;
 mod ports;
 mod registry;
+mod restore;
 mod shards;
 mod source;
 mod tables;
@@ -104,13 +105,16 @@ pub struct Addresses {
 }
 
 impl Node {
-    pub async fn launch(settings: Settings) -> Result<Node> {
+    pub async fn launch(mut settings: Settings) -> Result<Node> {
         let lock = lock::DataLock::take(&settings.data_dir)?;
         let listeners = ports::Listeners::bind(&settings)?;
         let objects = Objects::open(&settings.object_store)
             .with_context(|| format!("object_store = {:?}", settings.object_store))?;
         tokio::spawn(check_store(objects.clone()));
         let catalog = Arc::new(Catalog::new(objects.clone(), query::NAMESPACE)?);
+        if settings.restore_from.is_some() {
+            restore::restore(&mut settings, &objects, &catalog).await?;
+        }
         let view = Arc::new(ArcSwap::from_pointee(schema_registry::View::default()));
         let history = Arc::new(archive::HistoryPort::default());
         let config = node_config(&settings, &listeners, view.clone(), history.clone());

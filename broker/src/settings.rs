@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use model::limits::{RETENTION_TICK_MS, SHARDS_MAX};
 use serde::Deserialize;
+use uuid::Uuid;
 
 /// Which driver runs the shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
@@ -81,6 +82,14 @@ pub struct Layer {
     /// abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX [default: the folder `objects` in the data folder]
     #[arg(long, env = "FRAZIL_OBJECT_STORE", value_name = "URL")]
     pub object_store: Option<String>,
+    /// Bring back on an empty data folder what the archive in this object store has, and go on with that store
+    #[arg(long, env = "FRAZIL_RESTORE_FROM", value_name = "URL")]
+    #[serde(skip)]
+    pub restore_from: Option<String>,
+    /// Which cluster, if the store holds the archives of several
+    #[arg(long, env = "FRAZIL_RESTORE_CLUSTER", value_name = "ID")]
+    #[serde(skip)]
+    pub restore_cluster: Option<Uuid>,
     /// Kafka's broker id [default: 1]
     #[arg(long, env = "FRAZIL_NODE_ID", value_name = "N")]
     pub node_id: Option<i32>,
@@ -133,6 +142,8 @@ pub struct Settings {
     pub catalog_addr: SocketAddr,
     pub admin_addr: SocketAddr,
     pub object_store: String,
+    pub restore_from: Option<String>,
+    pub restore_cluster: Option<Uuid>,
     pub node_id: i32,
     pub auto_create_topics: bool,
     pub default_partitions: i32,
@@ -176,6 +187,8 @@ impl Layer {
             catalog_addr: self.catalog_addr.or(below.catalog_addr),
             admin_addr: self.admin_addr.or(below.admin_addr),
             object_store: self.object_store.or(below.object_store),
+            restore_from: self.restore_from.or(below.restore_from),
+            restore_cluster: self.restore_cluster.or(below.restore_cluster),
             node_id: self.node_id.or(below.node_id),
             auto_create_topics: self.auto_create_topics.or(below.auto_create_topics),
             default_partitions: self.default_partitions.or(below.default_partitions),
@@ -203,7 +216,12 @@ impl Layer {
             Some(n) if n <= SHARDS_MAX => n,
             Some(n) => bail!("shards = {n}: a node has at most {SHARDS_MAX} shards"),
         };
-        let object_store = match self.object_store.filter(|url| !url.is_empty()) {
+        let restore_from = self.restore_from.filter(|url| !url.is_empty());
+        let object_store = match self.object_store.filter(|url| !url.is_empty()).or(restore_from.clone()) {
+            Some(url) if restore_from.as_ref().is_some_and(|from| *from != url) => bail!(
+                "object_store = {url:?} is not what is restored from; a restored node goes on with the same store: leave \
+                 object_store out, or copy the bucket first"
+            ),
             Some(url) => url,
             None => data_dir.join("objects").to_string_lossy().into_owned(),
         };
@@ -217,6 +235,8 @@ impl Layer {
             catalog_addr: self.catalog_addr.unwrap_or(loopback(8181)),
             admin_addr: self.admin_addr.unwrap_or(loopback(9644)),
             object_store,
+            restore_from,
+            restore_cluster: self.restore_cluster,
             node_id: self.node_id.unwrap_or(1),
             auto_create_topics: self.auto_create_topics.unwrap_or(true),
             default_partitions: self.default_partitions.unwrap_or(1),

@@ -13,6 +13,7 @@ mod fill;
 mod round;
 mod worker;
 mod supervise;
+mod standing;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::catalog::Catalog;
 
 pub use admit::{admit_schema, admit_topic};
 pub use name::{dead_letter_table, table_name};
+pub use standing::{disown, standing};
 pub use status::{PartitionStatus, TopicStatus};
 pub use verify::{PartitionReport, Report, verify};
 

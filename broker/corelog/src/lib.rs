@@ -28,6 +28,7 @@ mod retire;
 mod room;
 mod scan;
 mod segment;
+mod spares;
 mod starts;
 mod store;
 mod tail;

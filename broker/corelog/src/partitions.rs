@@ -191,6 +191,19 @@ impl Partitions {
         }
     }
 
+    /// A partition of which nothing is here yet; false if there is one already.
+    pub fn begin(&mut self, id: PartitionId, sequence: u64, log_start: Offset, start: Offset) -> bool {
+        if self.map.contains_key(&id) {
+            return false;
+        }
+        let mut partition = Partition::new(sequence);
+        partition.frontiers = Frontiers::recovered(log_start, start);
+        partition.frontiers.dropped_locally(start);
+        partition.placed = start;
+        self.map.insert(id, partition);
+        true
+    }
+
     pub fn forget(&mut self, partition: PartitionId) -> bool {
         self.map.remove(&partition).is_some()
     }

@@ -42,7 +42,11 @@ impl<D: Driver> CoreLog<D> {
         while let Some((read, error)) = reads.next().await {
             batches.extend(read);
             match error {
-                Some(error) if batches.is_empty() => return Err(error),
+                Some(error) if batches.is_empty() => {
+                    // The segment may have gone meanwhile, because nobody may read there any more.
+                    self.shared.plan_read(p, from, below, bytes_max)?;
+                    return Err(error);
+                }
                 Some(_) => break,
                 None => {}
             }
@@ -131,7 +135,9 @@ impl<D: Driver> Shared<D> {
             Err(error) => return (Vec::new(), Some(error)),
         };
         let useful: usize = frames.iter().map(|frame| frame.payload_bytes as usize).sum();
-        let generation = self.store.segment(start).map_or(0, |segment| segment.generation);
+        let Some(generation) = self.store.segment(start).map(|segment| segment.generation) else {
+            return (Vec::new(), Some(gone(start)));
+        };
         let mut batches = Vec::with_capacity(frames.len());
         for frame in &frames {
             let at = usize::try_from(frame.position.0 - start.0).expect("a run is small");
@@ -149,8 +155,7 @@ impl<D: Driver> Shared<D> {
 
     /// The bytes `start..end`, which lie in one segment, and perhaps some behind them.
     pub(crate) async fn read_range(&self, start: Position, end: Position) -> Result<Bytes> {
-        let gone = || Error::missing(format!("the log no longer has position {start}; look up the log start again"));
-        let segment = self.store.segment(start).ok_or_else(gone)?;
+        let segment = self.store.segment(start).ok_or_else(|| gone(start))?;
         let from = block_below(start);
         let skip = usize::try_from(start.0 - from.0).expect("less than a block");
         let len = usize::try_from(end.0 - from.0).expect("a run is small").next_multiple_of(IO_ALIGN);
@@ -165,6 +170,10 @@ impl<D: Driver> Shared<D> {
         }
         Ok(bytes.freeze().slice(skip..))
     }
+}
+
+fn gone(position: Position) -> Error {
+    Error::missing(format!("the log no longer has position {position}; look up the log start again"))
 }
 
 /// The batch of a frame, if the frame is what the index says and its CRCs are right.

@@ -1,12 +1,27 @@
 //! From where on does a partition have records, for consumers and in this log?
 
-use model::{Offset, PartitionId};
+use model::{Error, Offset, PartitionId, Result};
 use runtime::Driver;
 
 use crate::frame::{Entry, Kind, encode_start};
 use crate::log::{CoreLog, Shared};
 
 impl<D: Driver> CoreLog<D> {
+    /// A partition that this log has never seen goes on at `start`: records from `log_start` up to there are in the
+    /// archive. Durable after [`CoreLog::flushed`]. `Conflict`: the log has seen it.
+    pub fn begin_at(&self, partition: PartitionId, log_start: Offset, start: Offset) -> Result<()> {
+        assert!(Offset::ZERO <= log_start && log_start <= start, "{log_start} lies behind {start}");
+        {
+            let mut state = self.shared.state.borrow_mut();
+            let sequence = state.sequence;
+            if !state.partitions.begin(partition, sequence, log_start, start) {
+                return Err(Error::conflict(format!("partition {partition} is in this log already")));
+            }
+        }
+        self.shared.note_log_start(partition);
+        Ok(())
+    }
+
     /// Records below `start`, at most the high watermark, are dead at once, durably so after [`CoreLog::flushed`].
     pub fn set_log_start(&self, partition: PartitionId, start: Offset) {
         {

@@ -21,6 +21,8 @@ pub(crate) struct Store<D: Driver> {
     segments: RefCell<Vec<Segment>>,
     /// Files that were used last, the newest at the end.
     open: RefCell<VecDeque<(u64, D::Log)>>,
+    /// Files that will become segments, by the number that they had.
+    pub(crate) spares: RefCell<Vec<u64>>,
 }
 
 impl<D: Driver> Store<D> {
@@ -36,7 +38,8 @@ impl<D: Driver> Store<D> {
             entries.iter().filter_map(|entry| Some((number_of(&entry.name)?, entry))).collect();
         numbered.sort_by_key(|(number, _)| *number);
         let (segments, open) = (RefCell::new(Vec::new()), RefCell::new(VecDeque::new()));
-        let store = Store { driver, config, segments, open };
+        let store = Store { driver, config, segments, open, spares: RefCell::default() };
+        store.find_spares(entries).await?;
         for (number, entry) in numbered {
             let known = known.iter().find(|known| known.number == number && known.bytes == entry.len);
             let segment = match known {
@@ -52,6 +55,14 @@ impl<D: Driver> Store<D> {
 
     pub fn dir(&self) -> &Path {
         &self.config.dir
+    }
+
+    pub(crate) fn driver(&self) -> &D {
+        &self.driver
+    }
+
+    pub fn segment_bytes(&self) -> u64 {
+        self.config.segment_bytes
     }
 
     pub fn checkpoint_bytes(&self) -> u64 {
@@ -90,24 +101,12 @@ impl<D: Driver> Store<D> {
         {
             return Err(uncreatable(&path, &error));
         }
-        let made = self.fill(&path, &segment).await;
-        if made.is_err()
-            && let Err(error) = self.driver.remove(&path).await
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %path.display(), "what there is of a segment stays until the next attempt: {error}");
+        if self.spares.borrow().is_empty() {
+            self.make_spare(segment.number).await.map_err(|error| uncreatable(&path, &error))?;
         }
-        let file = made.map_err(|error| uncreatable(&path, &error))?;
+        let file = self.reuse(&segment).await.map_err(|error| uncreatable(&path, &error))?;
         self.add(segment)?;
         Ok((segment, file))
-    }
-
-    async fn fill(&self, path: &Path, segment: &Segment) -> io::Result<D::Log> {
-        let file = self.driver.create_log(path, segment.bytes).await?;
-        let mut header = file.alloc(DATA_START as usize);
-        segment.encode(&mut header);
-        file.write_at(0, header).await?;
-        Ok(file)
     }
 
     /// A handle of its own on the file of a segment.
@@ -143,14 +142,21 @@ impl<D: Driver> Store<D> {
         Ok(Bytes::from_owner(bytes))
     }
 
-    /// Removes a segment and its file.
+    /// Removes a segment. Its file is set aside for a later one, or removed as well.
     pub async fn remove(&self, number: u64) -> Result<()> {
         self.open.borrow_mut().retain(|(open, _)| *open != number);
+        let place = self.segments.borrow().iter().position(|segment| segment.number == number);
+        let Some(place) = place else { return Ok(()) };
+        // Nobody may look for it while its file changes its name.
+        let segment = self.segments.borrow_mut().remove(place);
         let path = self.path(number);
-        let removed = self.driver.remove(&path).await;
-        removed.map_err(|error| Error::busy(format!("{} could not be removed: {error}", path.display())))?;
-        self.segments.borrow_mut().retain(|segment| segment.number != number);
-        Ok(())
+        let removed = if self.wants(&segment) { self.set_aside(number).await } else { self.driver.remove(&path).await };
+        removed.map_err(|error| {
+            let mut segments = self.segments.borrow_mut();
+            segments.push(segment);
+            segments.sort_by_key(|segment| segment.number);
+            Error::busy(format!("{} could not be removed: {error}", path.display()))
+        })
     }
 
     /// Closes the files that were read.
@@ -199,7 +205,7 @@ impl<D: Driver> Store<D> {
         Ok(())
     }
 
-    fn path(&self, number: u64) -> PathBuf {
+    pub(crate) fn path(&self, number: u64) -> PathBuf {
         self.config.dir.join(file_name(number))
     }
 }
@@ -238,7 +244,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::damaged(format!("{} cannot be read: {error}; check the disk, then start again", path.display()))
 }
 
-fn uncreatable(path: &Path, error: &io::Error) -> Error {
+pub(crate) fn uncreatable(path: &Path, error: &io::Error) -> Error {
     let advice = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on its disk",
         _ => "check its disk",

@@ -57,6 +57,8 @@ pub const APPEND_WAIT_MS_MAX: u64 = 20_000;
 pub const THROTTLE_MS_MAX: u32 = 1_000;
 /// Files of old segments that a shard keeps open for reading.
 pub const SEGMENTS_OPEN_MAX: usize = 64;
+/// Files of segments that went, kept to become the next ones.
+pub const SEGMENT_SPARES_MAX: usize = 2;
 /// How often a shard looks for records that retention drops; `log.retention.check.interval.ms` in Kafka is longer.
 pub const RETENTION_TICK_MS: u64 = 30_000;
 /// A log has grown by this much when its next checkpoint is written: about as much is read at a start.

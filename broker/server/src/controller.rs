@@ -139,6 +139,11 @@ impl Controller {
         &self.cluster
     }
 
+    /// All producer ids below have been given out.
+    pub fn producer_next(&self) -> i64 {
+        self.producer_next
+    }
+
     /// The record that a new cluster begins with; `None` once it has been applied.
     pub fn found(&self, fresh: Uuid) -> Option<Record> {
         self.cluster.id.is_nil().then_some(Record::Cluster { id: fresh })

@@ -13,6 +13,7 @@ mod coordinator;
 
 pub use coordinator::{Coordinator, Effect, GroupSettings, Ticket, Token};
 pub use record::GroupRecord;
+pub(crate) use record::{Fact, parse as parse_fact};
 pub use request::{
     Commit, CommitOffset, Committed, Described, DescribedMember, Join, Joined, JoinedMember, Leave, LeaveMember,
     Listed, Offsets, Reply, Request, Sync, Synced,

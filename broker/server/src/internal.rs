@@ -22,6 +22,11 @@ pub fn find(name: &str) -> Option<&'static Internal> {
     INTERNAL.iter().find(|i| i.name == name)
 }
 
+/// The node keeps its own state in it, and reads it whole at each start.
+pub fn is_internal(name: &str) -> bool {
+    find(name).is_some()
+}
+
 impl Internal {
     pub fn settings(&self) -> TopicSettings {
         TopicSettings::parse([("cleanup.policy", "compact")]).expect("a setting that exists")

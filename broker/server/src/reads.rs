@@ -34,7 +34,16 @@ impl<D: Driver> Shard<D> {
         outcomes
     }
 
+    /// After a restore, records may be missing between those of the archive and those of this log: they are lost, and
+    /// who asks for one of them gets what follows.
+    fn past_lost(&self, want: Want) -> Want {
+        let at = self.log.frontiers(want.partition);
+        let is_lost = at.archived().is_some_and(|end| (end..at.local_start()).contains(&want.from));
+        Want { from: if is_lost { at.local_start() } else { want.from }, ..want }
+    }
+
     async fn read_one(self: &Rc<Self>, want: Want) -> Result<Got, Fault> {
+        let want = self.past_lost(want);
         let frontiers = self.log.frontiers(want.partition);
         check_range(want.from, &frontiers)?;
         let below = if want.stable_only { frontiers.last_stable() } else { frontiers.high_watermark() };
@@ -106,6 +115,7 @@ impl<D: Driver> Shard<D> {
         if want.from < frontiers.log_start() {
             return Ok(Got { batches: Vec::new(), frontiers, is_recalled: false });
         }
+        let want = self.past_lost(want);
         let until = self.driver.now().plus_ms(u64::from(wait_ms));
         loop {
             let got = self.read_one(want).await?;

@@ -20,12 +20,16 @@ mod status;
 mod worker;
 mod cache;
 mod history;
+mod verify;
+mod restore;
 
 pub use bucket::{Bucket, Loaded};
 pub use cache::{CHUNK_BYTES, CacheConfig, ChunkCache};
 pub use history::History;
-pub use index::{Index, Object, Part};
+pub use index::{Held, Index, Object, Part};
 pub use object::{Footer, Mark, ObjectBuilder, TRAILER_BYTES};
+pub use restore::Holdings;
 pub use run::{Run, TopicRef};
 pub use status::{ShardStatus, Status};
+pub use verify::Report;
 pub use worker::{Archiver, ArchiverConfig};

@@ -18,8 +18,8 @@ use crate::types::{PARTITION, columns, dead_letter_schema, key_value_schema, tab
 
 /// Properties of a table that name its topic.
 const TOPIC: &str = "frazil.topic";
-const TOPIC_ID: &str = "frazil.topic-id";
-const CLUSTER_ID: &str = "frazil.cluster-id";
+pub const TOPIC_ID: &str = "frazil.topic-id";
+pub const CLUSTER_ID: &str = "frazil.cluster-id";
 
 /// One of a topic's two tables.
 pub struct Table {

@@ -58,3 +58,30 @@ fn what_is_dropped_locally_makes_room_and_stays_readable_elsewhere() {
         assert_eq!(read.len(), 1);
     });
 }
+
+#[test]
+fn a_partition_can_go_on_where_an_archive_ends() {
+    let fake = Fake::new(Image::new(), 1);
+    let driver = fake.clone();
+    let (a, b) = (PartitionId(1), PartitionId(2));
+    let starts = |at: model::Frontiers| (at.log_start().0, at.local_start().0, at.high_watermark().0);
+    fake.run(async move {
+        let log = open(driver, config()).await;
+        log.begin_at(a, Offset(3), Offset(50)).expect("is new");
+        log.begin_at(b, Offset(7), Offset(7)).expect("is new");
+        assert_eq!(log.begin_at(a, Offset(3), Offset(60)).expect_err("is not new").kind, Kind::Conflict);
+        let appended = log.append(b, batch(1, 2, 10), TERM).expect("there is room");
+        assert_eq!((appended.base, appended.last), (Offset(7), Offset(8)));
+        log.flushed().await.expect("the disk works");
+        assert_eq!((starts(log.frontiers(a)), starts(log.frontiers(b))), ((3, 50, 50), (7, 7, 9)));
+        log.close().await.expect("the disk works");
+    });
+    let fake = Fake::new(fake.crash_image(), 2);
+    let driver = fake.clone();
+    fake.run(async move {
+        let log = open(driver, config()).await;
+        assert_eq!(log.damage(), []);
+        assert_eq!((starts(log.frontiers(a)), starts(log.frontiers(b))), ((3, 50, 50), (7, 7, 9)));
+        assert_eq!(log.append(a, batch(1, 1, 10), TERM).expect("there is room").base, Offset(50));
+    });
+}

@@ -5,6 +5,7 @@ pub(crate) use runtime::fake;
 pub(crate) mod tools;
 pub(crate) mod planted;
 mod basic;
+mod checkpoint;
 mod sim;
 mod groups;
 mod group_crash;

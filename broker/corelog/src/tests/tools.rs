@@ -1,6 +1,6 @@
 //! What do the tests of the log have in common?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use model::{Offset, PartitionId, Result, ShardId, Term};
@@ -9,6 +9,7 @@ use wire::batch::{BatchBuilder, BatchHeader, Compression};
 
 use super::fake::Image;
 use crate::log::{CoreLog, LogConfig};
+use crate::segment::number_of;
 
 pub(crate) const TERM: Term = Term(3);
 
@@ -24,12 +25,16 @@ pub(crate) fn config() -> LogConfig {
 
 /// The files of segments.
 pub(crate) fn segments(image: &Image) -> Vec<&PathBuf> {
-    image.keys().filter(|path| path.extension().is_some_and(|end| end == "log")).collect()
+    image.keys().filter(|path| is_segment(path)).collect()
+}
+
+fn is_segment(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| number_of(name).is_some())
 }
 
 /// The disk without what makes starts short.
 pub(crate) fn without_checkpoints(mut image: Image) -> Image {
-    image.retain(|path, _| path.extension().is_some_and(|end| end == "log"));
+    image.retain(|path, _| is_segment(path));
     image
 }
 

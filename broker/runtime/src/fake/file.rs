@@ -44,7 +44,7 @@ impl ReadFile for FakeFile {
             check_bytes(pos, len, open.len)?;
             let world = &open.fake.0;
             world.pause().await;
-            world.note("read", pos, len as u64);
+            world.note_read(pos, len);
             world.faults.read().map_err(|error| about(&open.path, error))?;
             Ok(Bytes::copy_from_slice(world.disk().bytes(open.number, pos, len)))
         }

@@ -106,7 +106,7 @@ impl LogFile for FakeLog {
             open.check_open()?;
             let world = &open.fake.0;
             world.pause().await;
-            world.note("read", pos, len as u64);
+            world.note_read(pos, len);
             world.faults.read().map_err(|error| about(&open.path, error))?;
             let mut buffer = IoBuf::zeroed(len);
             buffer.copy_from_slice(world.disk().bytes(open.number, pos, len));

@@ -64,6 +64,16 @@ impl Fake {
         self.random() % end
     }
 
+    /// Bytes that were read from files so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.0.bytes_read.get()
+    }
+
+    /// Logs that were made so far, full of zeros.
+    pub fn logs_created(&self) -> usize {
+        self.0.zeroed.get()
+    }
+
     /// The most log writes that were in flight at once.
     pub fn in_flight_most(&self) -> usize {
         self.0.disk().in_flight_most()
@@ -162,6 +172,7 @@ impl Driver for Fake {
         let (fake, path) = (self.clone(), path.to_owned());
         async move {
             check_len(len)?;
+            fake.0.zeroed.set(fake.0.zeroed.get() + 1);
             fake.fill("create", &path, vec![0; usize::try_from(len).expect("memory holds it")]).await?;
             fake.step("sync", &path, |disk| disk.sync(&path)).await?;
             fake.step("sync folder", &path, |disk| disk.sync_folder_of(&path)).await?;

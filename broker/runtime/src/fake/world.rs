@@ -31,6 +31,9 @@ pub(super) type Job = Pin<Box<dyn Future<Output = ()>>>;
 pub(super) struct World {
     pub(super) dice: Random,
     pub(super) trace: Cell<u64>,
+    /// Bytes that were read from files, and files that were made full of zeros.
+    pub(super) bytes_read: Cell<u64>,
+    pub(super) zeroed: Cell<usize>,
     pub(super) timers: Timers,
     pub(super) faults: Faults,
     pub(super) registry: Rc<Registry>,
@@ -89,6 +92,8 @@ impl World {
         Rc::new(World {
             dice,
             trace: Cell::new(seed),
+            bytes_read: Cell::new(0),
+            zeroed: Cell::new(0),
             timers: Timers::default(),
             faults,
             registry: Registry::new(None),
@@ -119,6 +124,11 @@ impl World {
             hash = (hash ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
         }
         self.trace.set(hash);
+    }
+
+    pub(super) fn note_read(&self, pos: u64, len: usize) {
+        self.note("read", pos, len as u64);
+        self.bytes_read.set(self.bytes_read.get() + len as u64);
     }
 
     /// Takes a new task; it runs when its turn comes.
