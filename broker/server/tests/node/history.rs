@@ -15,13 +15,14 @@ use wire::batch::{BatchBuilder, BatchHeader, Compression};
 use crate::requests::{create, fetch, fetch_request, list_offset, placed, produce};
 use crate::support::{Client, TestNode, block_on, config, free_port};
 
-type Answer = flume::Sender<Result<Vec<Bytes>>>;
+type Read = Result<Vec<Bytes>>;
+type Answer = flume::Sender<Read>;
 
 /// An archive in memory. Held back, it answers nothing until it is told to.
 #[derive(Default)]
 struct Shelf {
     batches: Mutex<HashMap<i32, Vec<Bytes>>>,
-    held_back: Mutex<Option<Vec<(Answer, Result<Vec<Bytes>>)>>>,
+    held_back: Mutex<Option<Vec<(Answer, Read)>>>,
     reads: Mutex<Vec<Offset>>,
     fails: Mutex<Option<Error>>,
 }
