@@ -8,5 +8,6 @@ pub mod consume;
 pub mod group;
 pub mod schema;
 pub mod lake;
+pub mod archive;
 pub mod sql;
 pub mod health;

@@ -38,6 +38,8 @@ enum What {
     Schema(command::schema::Args),
     /// How far the tables are, and whether each record is in them exactly once
     Lake(command::lake::Args),
+    /// What is in the archive, what is at risk, and whether it is whole
+    Archive(command::archive::Args),
     /// Ask the tables in SQL
     Sql(command::sql::Args),
     /// Whether each shard can write, and read what it has
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         What::Group(args) => command::group::run(args),
         What::Schema(args) => command::schema::run(args),
         What::Lake(args) => command::lake::run(args),
+        What::Archive(args) => command::archive::run(args),
         What::Sql(args) => command::sql::run(args),
         What::Health(args) => command::health::run(args),
     };

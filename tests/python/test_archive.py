@@ -128,6 +128,7 @@ def test_it_goes_on_after_kill_and_restart(tmp_path):
         produce(node, "t", range(1000))
         archived(node)
         wait_local_start(node, "t", 1000)
+        assert all(row["ok"] for row in node.json("archive", "verify"))
         node.kill()
         node.start()
         assert local_start(node, "t") == 1000

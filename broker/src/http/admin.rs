@@ -40,6 +40,7 @@ pub fn router(admin: Admin) -> Router {
         .route("/v1/lake/verify", post(lake_verify))
         .route("/v1/archive/status", get(archive_status))
         .route("/v1/archive/flush", post(archive_flush))
+        .route("/v1/archive/verify", post(archive_verify))
         .route("/v1/archive/sweep", post(archive_sweep))
         .layer(DefaultBodyLimit::max(STATEMENT_BYTES_MAX))
         .with_state(admin)
@@ -95,6 +96,14 @@ async fn archive_status(State(admin): State<Admin>) -> Response {
 async fn archive_flush(State(admin): State<Admin>) -> Response {
     match admin.archiver.flush().await {
         Ok(()) => json(&admin.archiver.status().shards),
+        Err(error) => fail(&error),
+    }
+}
+
+async fn archive_verify(State(admin): State<Admin>, Query(query): Query<HashMap<String, String>>) -> Response {
+    let every = query.get("every").and_then(|every| every.parse().ok()).unwrap_or(1);
+    match admin.archiver.verify(every).await {
+        Ok(reports) => json(&reports),
         Err(error) => fail(&error),
     }
 }

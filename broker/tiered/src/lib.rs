@@ -20,6 +20,7 @@ mod status;
 mod worker;
 mod cache;
 mod history;
+mod verify;
 mod restore;
 
 pub use bucket::{Bucket, Loaded};
@@ -30,4 +31,5 @@ pub use object::{Footer, Mark, ObjectBuilder, TRAILER_BYTES};
 pub use restore::Holdings;
 pub use run::{Run, TopicRef};
 pub use status::{ShardStatus, Status};
+pub use verify::Report;
 pub use worker::{Archiver, ArchiverConfig};

@@ -34,7 +34,7 @@ pub struct Sizes {
 /// `due`: everything goes, at the end of an interval; before that only what fills an object.
 pub fn plan(mut behind: Vec<Behind>, sizes: Sizes, due: bool) -> Vec<Upload> {
     behind.retain(|part| part.from < part.to);
-    behind.sort_by(|a, b| (a.topic.id, a.partition).cmp(&(b.topic.id, b.partition)));
+    behind.sort_by_key(|part| (part.topic.id, part.partition));
     let own_min = if due { sizes.own_bytes } else { sizes.segment_bytes };
     let (own, shared): (Vec<Behind>, Vec<Behind>) = behind.into_iter().partition(|part| part.bytes >= own_min);
     let bytes_max = sizes.segment_bytes;

@@ -16,7 +16,6 @@ use crate::requests::{create, fetch, fetch_request, list_offset, placed, produce
 use crate::support::{Client, TestNode, block_on, config, free_port};
 
 type Read = Result<Vec<Bytes>>;
-
 type Answer = flume::Sender<Read>;
 
 /// An archive in memory. Held back, it answers nothing until it is told to.

@@ -298,11 +298,11 @@ proptest! {
             }
             world.check(&archive);
             world.check(&world.load());
-            for n in 0..3 {
+            for (n, start) in starts.into_iter().enumerate() {
                 let told = world.told.get(&topic(n as u128).id).map_or(0, |told| told.0);
-                prop_assert!(told <= archived(&world.load(), n as u128).max(starts[n]), "told before it was so");
+                prop_assert!(told <= archived(&world.load(), n as u128).max(start), "told before it was so");
                 let loaded = world.load();
-                let mut next = starts[n];
+                let mut next = start;
                 for held in loaded.index().part(topic(n as u128).id, 0).map(|part| part.runs()).unwrap_or_default() {
                     prop_assert!(held.run.base.0 <= next.max(loaded.index().part(held.run.topic, 0).unwrap().start().0), "a hole");
                     next = next.max(held.run.next.0);

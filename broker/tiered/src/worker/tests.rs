@@ -276,6 +276,7 @@ async fn a_damaged_object_costs_exactly_its_offsets() {
     let one = bench.logs.log(1, 0).batches[0].len();
     let mut damaged = whole.to_vec();
     damaged[8 + 3 * one + 90] ^= 1;
+    assert!(bench.archiver.verify(1).await.unwrap()[0].ok);
     bench.objects.put(&path, damaged.into()).await.unwrap();
     let read = |from| bench.history.read(topic(1).id, 0, Offset(from), 1 << 20);
     assert_eq!(read(0).await.unwrap().len(), 3, "what lies before is served");
@@ -285,4 +286,8 @@ async fn a_damaged_object_costs_exactly_its_offsets() {
         assert!(error.message.contains("offsets 6 to 7 of partition 0"), "{error}");
     }
     assert_eq!(read(8).await.unwrap().len(), 6, "and what lies behind");
+    let report = bench.archiver.verify(1).await.unwrap().remove(0);
+    assert_eq!((report.damaged.len(), report.missing.len(), report.read, report.ok), (1, 0, 1, false));
+    bench.objects.delete(&path).await.unwrap();
+    assert_eq!(bench.archiver.verify(10).await.unwrap()[0].missing.len(), 1);
 }

@@ -1,3 +1,5 @@
+//! Can clients read what the null broker answers?
+
 use kafka_protocol::messages::{FetchResponse, ProduceResponse};
 use wire::batch::{self, BatchHeader};
 use wire::{Compression, frame};
