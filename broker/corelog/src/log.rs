@@ -204,7 +204,7 @@ impl<D: Driver> CoreLog<D> {
 
     /// The topic is deleted: the partition's records are dead at once, durably so after [`CoreLog::flushed`].
     pub fn forget(&self, partition: PartitionId) {
-        if self.shared.state.borrow_mut().partitions.forget(partition) {
+        if !self.shared.is_closing() && self.shared.state.borrow_mut().partitions.forget(partition) {
             self.shared.note(Entry::note(Kind::Forgotten, partition, Offset::ZERO), Bytes::new());
         }
     }
@@ -334,10 +334,15 @@ impl<D: Driver> Shared<D> {
         if let Some(error) = self.acks.failed() {
             return Err(error);
         }
-        match self.state.borrow().closing {
+        match self.is_closing() {
             true => Err(Error::fenced("the log is closing, because the node stops; ask another one, or later")),
             false => Ok(()),
         }
+    }
+
+    /// Notes are not taken any more: nobody would write them.
+    pub fn is_closing(&self) -> bool {
+        self.state.borrow().closing
     }
 
     /// A note joins the next group commit, whatever waits. In a log that is fenced it never becomes durable.

@@ -8,9 +8,11 @@ use crate::log::{CoreLog, Shared};
 
 impl<D: Driver> CoreLog<D> {
     /// A partition that this log has never seen goes on at `start`: records from `log_start` up to there are in the
-    /// archive. Durable after [`CoreLog::flushed`]. `Conflict`: the log has seen it.
+    /// archive. Durable after [`CoreLog::flushed`]. `Conflict`: the log has seen it; `Fenced`: nothing can
+    /// be written any more.
     pub fn begin_at(&self, partition: PartitionId, log_start: Offset, start: Offset) -> Result<()> {
         assert!(Offset::ZERO <= log_start && log_start <= start, "{log_start} lies behind {start}");
+        self.shared.writable()?;
         {
             let mut state = self.shared.state.borrow_mut();
             let sequence = state.sequence;
@@ -22,8 +24,12 @@ impl<D: Driver> CoreLog<D> {
         Ok(())
     }
 
-    /// Records below `start`, at most the high watermark, are dead at once, durably so after [`CoreLog::flushed`].
+    /// Records below `start`, at most the high watermark, are dead at once, durably so after [`CoreLog::flushed`]. A
+    /// log that closes stays as it is.
     pub fn set_log_start(&self, partition: PartitionId, start: Offset) {
+        if self.shared.is_closing() {
+            return;
+        }
         {
             let mut state = self.shared.state.borrow_mut();
             let Some(partition) = state.partitions.get_mut(partition) else { return };
@@ -39,6 +45,9 @@ impl<D: Driver> CoreLog<D> {
     /// Records below `start`, as far as they are archived, leave this log at once, durably so after
     /// [`CoreLog::flushed`]; consumers read them from the archive.
     pub fn set_local_start(&self, partition: PartitionId, start: Offset) {
+        if self.shared.is_closing() {
+            return;
+        }
         {
             let mut state = self.shared.state.borrow_mut();
             let Some(partition) = state.partitions.get_mut(partition) else { return };

@@ -120,6 +120,8 @@ impl Drop for Asker {
 impl Drop for Answerer {
     fn drop(&mut self) {
         self.0.ended.set(true);
+        // What is owed holds room, for which the reader may be waiting.
+        self.0.owed.take();
         wake(&self.0.reader);
     }
 }

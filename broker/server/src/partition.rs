@@ -89,10 +89,16 @@ impl<D: Driver> Shard<D> {
             true => self.log.append_own(place.id, batch, LEADER_TERM),
             false => self.log.append(place.id, batch, LEADER_TERM),
         };
-        let appended = appended.map_err(|error| match error.kind {
-            // The batch was checked above: all that the log can mind is its size.
-            Kind::Invalid => Fault::new(ResponseError::MessageTooLarge, error.message),
-            _ => Fault::from(error),
+        let appended = appended.map_err(|error| {
+            // The batches behind it must not overtake it, not even those of a new producer.
+            if let Some(claim) = claim {
+                self.producers().refused(place.id, claim, now.0);
+            }
+            match error.kind {
+                // The batch was checked above: all that the log can mind is its size.
+                Kind::Invalid => Fault::new(ResponseError::MessageTooLarge, error.message),
+                _ => Fault::from(error),
+            }
         })?;
         if let Some(claim) = claim {
             self.producers().appended(place.id, claim, appended.base, now.0);

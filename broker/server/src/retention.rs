@@ -90,6 +90,10 @@ impl<D: Driver> Shard<D> {
                 if self.log.fenced().is_some() {
                     return;
                 }
+                let frontiers = self.log.frontiers(place.id);
+                // The age of what the archive alone has is the archive's to know.
+                let is_whole = frontiers.local_start() == frontiers.log_start();
+                let policy = policy.map(|policy| Policy { age_ms: policy.age_ms.filter(|_| is_whole), ..policy });
                 if let Some(policy) = policy
                     && let Some(start) = new_start(&self.facts(place.id, policy, now_ms), policy)
                 {

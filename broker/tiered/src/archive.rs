@@ -74,6 +74,8 @@ pub enum Event {
 pub enum Effect {
     Upload(Upload),
     Merge(Merge),
+    /// What is archived up to here is not of this log, which ended below: nothing of it is uploaded or dropped.
+    Report(Vec<Place>),
     /// The log may be told that all below is archived.
     Advance(Vec<Place>),
     /// Records below are too old or too much; whoever owns them deletes them.
@@ -120,6 +122,8 @@ pub struct Archive {
     /// Decided, and in no root yet.
     fresh: Vec<Edit>,
     writing: Option<Writing>,
+    /// Partitions whose log ended below what is archived: it is another log than the one that was archived.
+    diverged: HashSet<(TopicId, i32)>,
     /// Objects and pages of no use, and since when.
     unwanted: HashMap<Uuid, i64>,
     old_pages: HashMap<Uuid, i64>,
@@ -149,6 +153,7 @@ impl Archive {
             pages: Vec::new(),
             inline: Vec::new(),
             fresh: Vec::new(),
+            diverged: HashSet::new(),
             writing: None,
             unwanted: HashMap::new(),
             old_pages: HashMap::new(),
@@ -185,6 +190,15 @@ impl Archive {
         self.pages.iter().map(|page| page.id)
     }
 
+    /// Objects and pages that the next roots will name.
+    pub fn unnamed(&self) -> impl Iterator<Item = Uuid> + '_ {
+        let added = self.fresh.iter().filter_map(|edit| match edit {
+            Edit::Add(added) => Some(added.id),
+            _ => None,
+        });
+        added.chain(self.writing.iter().flat_map(|writing| writing.pages.iter().map(|page| page.id)))
+    }
+
     pub fn apply(&mut self, event: Event) -> Vec<Effect> {
         match event {
             Event::Looked { now_ms, due, partitions } => self.looked(now_ms, due, &partitions),
@@ -208,6 +222,7 @@ impl Archive {
     fn looked(&mut self, now_ms: i64, due: bool, partitions: &[Seen]) -> Vec<Effect> {
         self.now_ms = now_ms;
         let (mut behind, mut told, mut trims) = (Vec::new(), Vec::new(), Vec::new());
+        let mut diverged = Vec::new();
         let mut exist: HashSet<TopicId> = HashSet::new();
         for seen in partitions {
             exist.insert(seen.topic.id);
@@ -219,6 +234,12 @@ impl Archive {
             if seen.log_start > start {
                 let (topic, partition, offset) = (seen.topic.id, seen.partition, seen.log_start);
                 self.fresh.push(Edit::Start { topic, partition, offset });
+            }
+            let key = (seen.topic.id, seen.partition);
+            if seen.is_archived && (archived > seen.high_watermark || self.diverged.contains(&key)) {
+                self.diverged.insert(key);
+                diverged.push(place(archived));
+                continue;
             }
             let from = archived.max(seen.log_start).max(seen.local_start.min(seen.high_watermark));
             if due && let Some(offset) = self.too_old(seen, now_ms) {
@@ -242,6 +263,9 @@ impl Archive {
         let gone = self.index.topics().map(|(id, _)| id).filter(|id| !exist.contains(id));
         self.fresh.extend(gone.map(|topic| Edit::Gone { topic }));
         let mut effects: Vec<Effect> = Vec::new();
+        if !diverged.is_empty() {
+            effects.push(Effect::Report(diverged));
+        }
         if !told.is_empty() {
             effects.push(Effect::Advance(told));
         }

@@ -59,10 +59,11 @@ impl<D: Driver> Shared<D> {
 
     async fn write_checkpoint(&self, clean: bool) -> Result<()> {
         self.index_segments().await?;
-        let Some(base) = self.base() else { return Ok(()) };
         let dir = self.store.dir();
         let unfinished = dir.join(UNFINISHED);
         self.remove_if_there(&unfinished).await?;
+        // Base and notes are of one moment.
+        let Some(base) = self.base() else { return Ok(()) };
         let mut parts = Parts::new(self.file_id());
         let mut pieces = Pieces { shared: self, path: &unfinished, bytes: 0 };
         let (position, indexed) = (base.position, base.indexed);

@@ -1,3 +1,5 @@
+//! Does the reader wait for room, and does the writer get answers in order?
+
 use bytes::Bytes;
 use futures_util::FutureExt;
 

@@ -120,7 +120,7 @@ impl World {
                     self.objects.remove(&id);
                     archive.apply(Event::Removed(id));
                 }
-                Effect::Clean { .. } => unreachable!(),
+                Effect::Clean { .. } | Effect::Report(_) => unreachable!(),
             }
         }
         step()?;
@@ -307,6 +307,29 @@ proptest! {
                     prop_assert!(held.run.base.0 <= next.max(loaded.index().part(held.run.topic, 0).unwrap().start().0), "a hole");
                     next = next.max(held.run.next.0);
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_log_that_ended_below_its_archive_is_left_alone_also_when_it_has_grown() {
+    let (mut world, mut archive) = (World::default(), World::default().load());
+    world.round(&mut archive, vec![seen(1, 300, 100)], 99).unwrap();
+    for end in [200, 0, 310, 400] {
+        let look = Event::Looked { now_ms: 1_000, due: true, partitions: vec![seen(1, end, 100), seen(2, 10, 100)] };
+        let effects = archive.apply(look);
+        let about = |place: &Place| (place.topic.id, place.offset.0);
+        let first = effects.iter().find_map(|effect| match effect {
+            Effect::Report(places) => Some(places.iter().map(about).collect::<Vec<_>>()),
+            _ => None,
+        });
+        assert_eq!(first, Some(vec![(topic(1).id, 300)]), "a log of {end}");
+        for effect in effects {
+            if let Effect::Advance(places) | Effect::Trim(places) = effect {
+                assert!(places.iter().all(|place| place.topic.id == topic(2).id), "{places:?}");
+            } else {
+                assert!(matches!(effect, Effect::Report(_)), "{effect:?}");
             }
         }
     }

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use model::{Error, Kind, Result, ShardId};
 use uuid::Uuid;
 
 use super::{Worker, not_open, now_ms};
-use crate::archive::{Effect, Event, Write};
+use crate::archive::{Effect, Event, Place, Write};
 use crate::bucket::{Bucket, Outcome};
 use crate::edit::Added;
 use crate::index::Held;
@@ -31,6 +31,7 @@ impl Worker {
     pub(super) async fn round(&self, due: bool) -> Result<bool> {
         let _turn = self.shard().rounds.lock().await;
         self.open().await?;
+        self.shard().status().last_error = None;
         // A root whose fate is not known comes before everything else.
         self.settle().await?;
         let partitions = self.context.source.look(ShardId(self.index as u16)).await?;
@@ -58,6 +59,7 @@ impl Worker {
                     self.context.source.advance(places).await;
                     more = true;
                 }
+                Effect::Report(places) => self.report(&places),
                 Effect::Trim(places) => self.context.source.trim(places).await,
                 Effect::Delete { id, name } => {
                     self.shard().bucket.delete(&self.shard().bucket.names.data(&name)?).await?;
@@ -76,6 +78,18 @@ impl Worker {
             more |= self.merge(merge).await?;
         }
         Ok(more)
+    }
+
+    fn report(&self, places: &[Place]) {
+        for Place { topic, partition, offset } in places {
+            let why = format!(
+                "partition {}-{partition} is archived up to offset {offset}, but its log ended below: it is not the log \
+                 that was archived. Nothing of it is archived or dropped; start on an empty folder with --restore-from",
+                topic.name
+            );
+            tracing::error!("{why}");
+            self.shard().status().last_error = Some(why);
+        }
     }
 
     /// Writes the next root if there is something to write, until it is known to be there.
@@ -231,7 +245,19 @@ impl Worker {
             (index.topic_refs(&runs), names)
         };
         let reads: Vec<_> = names.into_iter().map(|(id, range, name)| part_of(bucket, id, range, name)).collect();
-        let parts: HashMap<Uuid, (u64, Bytes)> = stream::iter(reads).buffered(READS_MAX).try_collect().await?;
+        let mut parts: HashMap<Uuid, (u64, Bytes)> = HashMap::new();
+        let mut reads = stream::iter(reads).buffered(READS_MAX);
+        while let Some((id, part)) = reads.next().await {
+            match part {
+                Ok(part) => drop(parts.insert(id, part)),
+                Err(error) if matches!(error.kind, Kind::Missing | Kind::Damaged) => {
+                    tracing::error!(object = %id, %error, "an object of the archive cannot be merged");
+                    self.damaged(id)?;
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
+        }
         let owner = bucket.owner;
         let mut builder = ObjectBuilder::new(owner.cluster, owner.shard, Uuid::new_v4(), now_ms());
         for held in output {
@@ -239,12 +265,16 @@ impl Worker {
             let topic = topics.iter().find(|topic| topic.id == held.run.topic).expect("topics of all runs");
             if push_run(&mut builder, topic, held, *start, bytes).is_none() {
                 tracing::error!(object = %held.object, run = ?held.run, "a run of the archive is damaged");
-                self.shard().status().last_error = Some(format!("object {} is damaged", held.object));
-                self.apply(Event::Damaged(held.object))?;
+                self.damaged(held.object)?;
                 return Ok(None);
             }
         }
         Ok(Some(builder.build()))
+    }
+
+    fn damaged(&self, object: Uuid) -> Result<()> {
+        self.shard().status().last_error = Some(format!("object {object} is damaged"));
+        self.apply(Event::Damaged(object)).map(drop)
     }
 
     /// What the round came to.
@@ -258,16 +288,17 @@ impl Worker {
         status.runs = archive.index().runs();
         status.bytes = archive.index().objects().map(|(_, object)| object.run_bytes).sum();
         status.requests = shard.bucket.requests.all();
-        status.last_error = None;
     }
 }
 
 /// Bytes of an object, with the place of the first.
-async fn part_of(bucket: &Bucket, id: Uuid, range: Range<u64>, name: Option<String>) -> Result<(Uuid, (u64, Bytes))> {
-    let gone = || Error::missing(format!("object {id} was deleted while it was merged"));
-    let path = bucket.names.data(&name.ok_or_else(gone)?)?;
-    let start = range.start;
-    Ok((id, (start, bucket.get_range(&path, range).await?)))
+async fn part_of(bucket: &Bucket, id: Uuid, range: Range<u64>, name: Option<String>) -> (Uuid, Result<(u64, Bytes)>) {
+    let read = async {
+        let gone = || Error::missing(format!("object {id} was deleted while it was merged"));
+        let path = bucket.names.data(&name.ok_or_else(gone)?)?;
+        Ok((range.start, bucket.get_range(&path, range).await?))
+    };
+    (id, read.await)
 }
 
 /// Adds a run, read whole from `start` of its object on. `None`: its bytes are not what they should be.

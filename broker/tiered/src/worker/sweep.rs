@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Context, not_open, now_ms};
+use crate::bucket::Bucket;
 use crate::names::id_of;
 
 /// The least time between two sweeps.
@@ -48,6 +49,11 @@ pub async fn sweep(context: &Context) -> Result<usize> {
         }
         known.extend(archive.index().objects().map(|(id, _)| id));
         known.extend(archive.pages());
+        known.extend(archive.unnamed());
+    }
+    for shard in &context.shards {
+        let sequence = shard.archive().as_ref().ok_or_else(not_open)?.sequence();
+        still_ours(&shard.bucket, sequence).await?;
     }
     let age_ms = i64::try_from(context.config.orphans_after.as_millis()).unwrap_or(i64::MAX);
     let orphans: Vec<ObjectMeta> = orphans(listed, &known, now_ms().saturating_sub(age_ms));
@@ -56,6 +62,15 @@ pub async fn sweep(context: &Context) -> Result<usize> {
         bucket.delete(&orphan.location).await?;
     }
     Ok(orphans.len())
+}
+
+/// A process that wrote nothing for a while does not know yet that another one has taken over.
+async fn still_ours(bucket: &Bucket, sequence: u64) -> Result<()> {
+    let newest = bucket.newest((sequence > 0).then_some(sequence)).await?;
+    match newest.map_or(0, |root| root.sequence) == sequence {
+        true => Ok(()),
+        false => Err(Error::fenced("another process writes this archive; nothing is removed")),
+    }
 }
 
 /// What was written up to `before_ms` and is not known. Things with other names are not ours.
