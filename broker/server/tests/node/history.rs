@@ -107,6 +107,10 @@ fn stored(client: &mut Client, node: &TestNode, shelf: &Shelf) -> Vec<Bytes> {
         shelf.batches.lock().unwrap().insert(partition, all[..7].to_vec());
         block_on(node.handle.archive_advanced(TOPIC, partition, Offset(7))).unwrap();
         block_on(node.handle.drop_locally(TOPIC, partition, Offset(5))).unwrap();
+        // The shard is told, not asked.
+        while list_offset(client, TOPIC, partition, -4).0 != 5 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
     all
 }

@@ -1,3 +1,5 @@
+//! Does the archive decide rightly, whenever its process dies?
+
 use std::collections::BTreeSet;
 
 use model::ShardId;

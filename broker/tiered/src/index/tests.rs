@@ -1,3 +1,5 @@
+//! Does the index find what was archived, by offset and by time?
+
 use proptest::prelude::*;
 
 use super::*;

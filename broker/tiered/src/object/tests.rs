@@ -1,3 +1,5 @@
+//! Is an object read as it was built, and is damage noticed?
+
 use model::TopicId;
 use wire::batch::{BatchBuilder, Compression};
 
