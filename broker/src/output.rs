@@ -1,5 +1,6 @@
 //! How is an answer shown: a table for people, JSON for scripts?
 
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
@@ -20,6 +21,15 @@ pub struct Rows {
 impl Rows {
     pub fn new(columns: &[&'static str]) -> Rows {
         Rows { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// These columns of an answer that is a list of objects.
+    pub fn of(columns: &[&'static str], answer: &Value) -> Result<Rows> {
+        let mut rows = Rows::new(columns);
+        for row in answer.as_array().context("rows were expected")? {
+            rows.push(columns.iter().map(|column| row[*column].clone()).collect());
+        }
+        Ok(rows)
     }
 
     /// Panics unless there is one value per column.
@@ -45,6 +55,11 @@ impl Rows {
     fn table(&self) -> Table {
         grid(self.columns.iter().map(|c| (*c).to_owned()), self.rows.iter().map(|row| row.iter().map(text).collect()))
     }
+}
+
+/// How many rows of an answer do not say `"ok": true`.
+pub fn not_ok(answer: &Value) -> usize {
+    answer.as_array().into_iter().flatten().filter(|row| row["ok"] != true).count()
 }
 
 /// A table with a line under its head.

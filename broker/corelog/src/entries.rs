@@ -114,7 +114,7 @@ impl<D: Driver> CoreLog<D> {
             let state = self.shared.state.borrow();
             let Some(known) = state.notes.groups.get(&group) else { return Ok(Vec::new()) };
             let piece = |slot: &Slot| {
-                let id = EntryId { term: slot.entry.term, index: slot.entry.index };
+                let id = slot.entry.id();
                 let content = |payload: &Bytes| content_of(&slot.entry, payload.clone());
                 match (&slot.payload, slot.at) {
                     (Some(payload), _) => Ok((id, Piece::Here(content(payload)))),
@@ -139,7 +139,7 @@ impl<D: Driver> CoreLog<D> {
     pub fn entry_id(&self, group: LogGroup, index: LogIndex) -> Option<EntryId> {
         let state = self.shared.state.borrow();
         let slot = state.notes.groups.get(&group)?.range(index, LogIndex(index.0 + 1)).next()?;
-        Some(EntryId { term: slot.entry.term, index: slot.entry.index })
+        Some(slot.entry.id())
     }
 
     /// Raft has committed the group's entries up to `index`: those that are durable are shown to consumers now, the
@@ -269,7 +269,7 @@ impl State {
         let before = entry.base;
         let slot = Slot { entry, sequence, before, at: None, payload_bytes: 0, payload: kept, lost: false };
         self.notes.groups.get_mut(&entry.group).expect("checked before").append(slot);
-        let id = EntryId { term: entry.term, index: entry.index };
+        let id = entry.id();
         let at = self.notes.ends.get(&entry.group).map_or(Position(0), |(_, at)| *at);
         self.notes.end_at(entry.group, id, at);
         self.push(entry, payload);

@@ -88,7 +88,7 @@ impl Takeover {
     fn entry(&mut self, head: &Head, lost: bool) -> Result<()> {
         let (entry, at) = (head.entry, head.place.position);
         let (sequence, payload_bytes) = (self.next_sequence(), head.payload_bytes);
-        let id = EntryId { term: entry.term, index: entry.index };
+        let id = entry.id();
         let group = self.notes.groups.entry(entry.group).or_default();
         // A checkpoint may be ahead of the frames behind it.
         let is_purged = group.is_purged(entry.index);

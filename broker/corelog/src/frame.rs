@@ -104,6 +104,10 @@ impl Entry {
         }
     }
 
+    pub fn id(&self) -> EntryId {
+        EntryId { term: self.term, index: self.index }
+    }
+
     pub fn last(&self) -> Offset {
         self.base.plus(i64::from(self.last_delta))
     }

@@ -172,7 +172,7 @@ impl RaftGroup {
     }
 
     pub fn last(&self) -> EntryId {
-        self.slots.back().map_or(self.purged, |slot| EntryId { term: slot.entry.term, index: slot.entry.index })
+        self.slots.back().map_or(self.purged, |slot| slot.entry.id())
     }
 
     pub fn slots(&self) -> impl Iterator<Item = &Slot> {

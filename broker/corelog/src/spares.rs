@@ -87,7 +87,7 @@ impl<D: Driver> Store<D> {
     }
 }
 
-async fn remove_if_there<D: Driver>(driver: &D, path: &Path) -> io::Result<()> {
+pub(crate) async fn remove_if_there<D: Driver>(driver: &D, path: &Path) -> io::Result<()> {
     match driver.remove(path).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

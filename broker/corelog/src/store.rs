@@ -13,6 +13,7 @@ use runtime::{DirEntry, Driver, LogFile};
 use crate::log::LogConfig;
 use crate::scan::Blocks;
 use crate::segment::{DATA_START, Segment, SegmentError, file_name, number_of};
+use crate::spares::remove_if_there;
 
 /// The segments of one log, in the order of their positions.
 pub(crate) struct Store<D: Driver> {
@@ -96,11 +97,7 @@ impl<D: Driver> Store<D> {
             created_ms: self.driver.wall_ms(),
         };
         let path = self.path(segment.number);
-        if let Err(error) = self.driver.remove(&path).await
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(uncreatable(&path, &error));
-        }
+        remove_if_there(&self.driver, &path).await.map_err(|error| uncreatable(&path, &error))?;
         if self.spares.borrow().is_empty() {
             self.make_spare(segment.number).await.map_err(|error| uncreatable(&path, &error))?;
         }

@@ -3,6 +3,8 @@
 //! One batch, one partition, without waiting in between: check, dedupe, append. The shards' mailboxes are in
 //! order, so batches of one connection are appended in the order in which they were sent.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::error::ResponseError;
 use model::limits::{RECORD_ERRORS_MAX, THROTTLE_MS_MAX, UNPACKED_BATCH_BYTES_MAX};
@@ -10,6 +12,7 @@ use model::{CheckAction, Kind, Offset, PartitionId, Timestamp};
 use runtime::Driver;
 use wire::batch::{self, BatchHeader, Compression};
 
+use crate::cluster::Topic;
 use crate::errors::Fault;
 use crate::internal;
 use crate::message::{Append, Appended, Refused, Stored, Writer};
@@ -53,7 +56,7 @@ enum Wait {
 impl<D: Driver> Shard<D> {
     /// Checks one batch and puts it into the next group commit.
     pub fn append(&self, append: Append) -> Result<Placed, Refused> {
-        let Append { topic, partition, mut batch, by } = append;
+        let Append { topic, partition, batch, by } = append;
         let place = topic.place(partition).filter(|_| self.node.cluster().has(&topic));
         let unknown = || Fault::unknown_partition(format_args!("partition {}-{partition}", topic.name));
         let place = place.ok_or_else(unknown)?;
@@ -69,13 +72,28 @@ impl<D: Driver> Shard<D> {
             return Ok(placed.at_once(is_cached));
         }
         let now = Timestamp(self.driver.wall_ms());
-        if by != Writer::Node
-            && let Err(refused) = self.check_records(&topic, &batch)
-        {
-            if let Some(claim) = claim {
-                self.producers().refused(place.id, claim, now.0);
+        let placed = self.place(&topic, place.id, batch, by, now);
+        if let Some(claim) = claim {
+            match &placed {
+                Ok(placed) => self.producers().appended(place.id, claim, placed.stored.base, now.0),
+                // The batches behind it must not overtake it, not even those of a new producer.
+                Err(_) => self.producers().refused(place.id, claim, now.0),
             }
-            return Err(refused);
+        }
+        Ok(placed?.at_once(is_cached))
+    }
+
+    /// Puts a batch into the log, if its records are as the topic wants them.
+    fn place(
+        &self,
+        topic: &Arc<Topic>,
+        partition: PartitionId,
+        mut batch: Bytes,
+        by: Writer,
+        now: Timestamp,
+    ) -> Result<Placed, Refused> {
+        if by != Writer::Node {
+            self.check_records(topic, &batch)?;
         }
         let mut append_time = Timestamp::NONE;
         if topic.settings.is_log_append_time() {
@@ -86,25 +104,16 @@ impl<D: Driver> Shard<D> {
         }
         // On a full disk offsets of groups must not take what is kept back for deletions.
         let appended = match by == Writer::Node && !self.log.is_full() {
-            true => self.log.append_own(place.id, batch, LEADER_TERM),
-            false => self.log.append(place.id, batch, LEADER_TERM),
+            true => self.log.append_own(partition, batch, LEADER_TERM),
+            false => self.log.append(partition, batch, LEADER_TERM),
         };
-        let appended = appended.map_err(|error| {
-            // The batches behind it must not overtake it, not even those of a new producer.
-            if let Some(claim) = claim {
-                self.producers().refused(place.id, claim, now.0);
-            }
-            match error.kind {
-                // The batch was checked above: all that the log can mind is its size.
-                Kind::Invalid => Fault::new(ResponseError::MessageTooLarge, error.message),
-                _ => Fault::from(error),
-            }
+        let appended = appended.map_err(|error| match error.kind {
+            // The batch was checked above: all that the log can mind is its size.
+            Kind::Invalid => Fault::new(ResponseError::MessageTooLarge, error.message),
+            _ => Fault::from(error),
         })?;
-        if let Some(claim) = claim {
-            self.producers().appended(place.id, claim, appended.base, now.0);
-        }
         let wait = Wait::Frame(appended.durable);
-        Ok(Placed { stored: self.stored(place.id, appended.base, append_time), wait }.at_once(is_cached))
+        Ok(Placed { stored: self.stored(partition, appended.base, append_time), wait })
     }
 
     /// Where an idempotent batch stands in its producer's order. A batch behind one that the log refused is refused for the
@@ -146,7 +155,7 @@ impl<D: Driver> Shard<D> {
     }
 
     /// Looks into the records, where the topic's settings make that necessary.
-    fn check_records(&self, topic: &std::sync::Arc<crate::cluster::Topic>, batch: &Bytes) -> Result<(), Refused> {
+    fn check_records(&self, topic: &Arc<Topic>, batch: &Bytes) -> Result<(), Refused> {
         let settings = &topic.settings;
         let mut checkers = self.checkers.borrow_mut();
         let mut checker = match settings.check_action() {
@@ -198,7 +207,7 @@ fn in_doubt(error: model::Error) -> Fault {
 }
 
 /// All that can be told without looking at the records.
-fn check_envelope(topic: &crate::cluster::Topic, bytes: &Bytes, by: Writer) -> Result<BatchHeader, Fault> {
+fn check_envelope(topic: &Topic, bytes: &Bytes, by: Writer) -> Result<BatchHeader, Fault> {
     if internal::find(topic.name.as_str()).is_some() && by != Writer::Node {
         let why = format!("topic '{}' is written by the node only", topic.name);
         return Err(Fault::new(ResponseError::InvalidTopicException, why));

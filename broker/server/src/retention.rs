@@ -54,21 +54,27 @@ impl Policy {
     }
 }
 
-/// The new log start; `None` if it stays.
+/// The new start for consumers; `None` if it stays.
 fn new_start(facts: &Facts, policy: Policy) -> Option<Offset> {
-    let Facts { frontiers, too_old, too_much } = facts;
-    let wanted = (*too_old).max(*too_much)?.min(frontiers.last_stable());
+    let frontiers = facts.frontiers;
+    // The age of what the archive alone has is the archive's to know.
+    let too_old = facts.too_old.filter(|_| frontiers.local_start() == frontiers.log_start());
+    allowed(too_old.max(facts.too_much)?, frontiers, policy).filter(|start| *start > frontiers.log_start())
+}
+
+/// How far records may go of those below `wanted`; `None` while that is not known.
+fn allowed(wanted: Offset, frontiers: Frontiers, policy: Policy) -> Option<Offset> {
+    let wanted = wanted.min(frontiers.last_stable());
     // After a start it is not known how far table and archive have come, until they tell.
     let in_table = if policy.is_table { frontiers.lake_committed()? } else { wanted };
     let in_archive = if policy.is_archived { frontiers.archived()? } else { wanted };
-    let allowed = wanted.min(in_table).min(in_archive);
-    (allowed > frontiers.log_start()).then_some(allowed)
+    Some(wanted.min(in_table).min(in_archive))
 }
 
 /// The new start of the log, behind records that are kept elsewhere; `None` if it stays.
 fn new_local_start(facts: &Facts, policy: Policy) -> Option<Offset> {
-    let start = new_start(facts, policy)?;
-    (start > facts.frontiers.local_start()).then_some(start)
+    let frontiers = facts.frontiers;
+    allowed(facts.too_old.max(facts.too_much)?, frontiers, policy).filter(|start| *start > frontiers.local_start())
 }
 
 impl<D: Driver> Shard<D> {
@@ -90,10 +96,6 @@ impl<D: Driver> Shard<D> {
                 if self.log.fenced().is_some() {
                     return;
                 }
-                let frontiers = self.log.frontiers(place.id);
-                // The age of what the archive alone has is the archive's to know.
-                let is_whole = frontiers.local_start() == frontiers.log_start();
-                let policy = policy.map(|policy| Policy { age_ms: policy.age_ms.filter(|_| is_whole), ..policy });
                 if let Some(policy) = policy
                     && let Some(start) = new_start(&self.facts(place.id, policy, now_ms), policy)
                 {

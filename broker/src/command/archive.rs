@@ -1,11 +1,10 @@
 //! `frazil archive`: what is in the bucket, what is at risk, and is all of it whole?
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Subcommand;
-use serde_json::{Value, json};
 
 use super::reach::{Reach, ask};
-use crate::output::{Format, Rows};
+use crate::output::{Rows, not_ok};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -37,29 +36,21 @@ pub fn run(args: Args) -> Result<()> {
     match args.what {
         What::Status => {
             let answer = ask("GET", &format!("{base}/status"), "application/json", None)?.json()?;
-            print(&answer, STATUS, args.reach.format)
+            Rows::of(STATUS, &answer)?.print(args.reach.format);
+            Ok(())
         }
         What::Flush => {
             let answer = ask("POST", &format!("{base}/flush"), "application/json", None)?.json()?;
-            print(&answer, STATUS, args.reach.format)
+            Rows::of(STATUS, &answer)?.print(args.reach.format);
+            Ok(())
         }
         What::Verify { every } => {
             let answer = ask("POST", &format!("{base}/verify?every={every}"), "application/json", None)?.json()?;
-            print(&answer, VERIFY, args.reach.format)?;
-            let faulty = |row: &&Value| row["ok"] != json!(true);
-            match answer.as_array().into_iter().flatten().filter(faulty).count() {
+            Rows::of(VERIFY, &answer)?.print(args.reach.format);
+            match not_ok(&answer) {
                 0 => Ok(()),
                 n => bail!("the archives of {n} shards are not whole; bring the objects back from a copy"),
             }
         }
     }
-}
-
-fn print(answer: &Value, columns: &[&'static str], format: Format) -> Result<()> {
-    let mut rows = Rows::new(columns);
-    for row in answer.as_array().context("rows were expected")? {
-        rows.push(columns.iter().map(|column| row[*column].clone()).collect());
-    }
-    rows.print(format);
-    Ok(())
 }

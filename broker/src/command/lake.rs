@@ -1,11 +1,10 @@
 //! `frazil lake`: how far are the tables, and is each record in them exactly once?
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Subcommand;
-use serde_json::{Value, json};
 
 use super::reach::{Reach, ask, segment};
-use crate::output::{Format, Rows};
+use crate::output::{Rows, not_ok};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -35,26 +34,17 @@ pub fn run(args: Args) -> Result<()> {
     match args.what {
         What::Status => {
             let answer = ask("GET", &format!("{base}/status"), "application/json", None)?.json()?;
-            print(&answer, STATUS, args.reach.format)
+            Rows::of(STATUS, &answer)?.print(args.reach.format);
+            Ok(())
         }
         What::Verify { topic } => {
             let query = topic.map(|topic| format!("?topic={}", segment(&topic))).unwrap_or_default();
             let answer = ask("POST", &format!("{base}/verify{query}"), "application/json", None)?.json()?;
-            print(&answer, VERIFY, args.reach.format)?;
-            let faulty = |row: &&Value| row["ok"] != json!(true);
-            match answer.as_array().into_iter().flatten().filter(faulty).count() {
+            Rows::of(VERIFY, &answer)?.print(args.reach.format);
+            match not_ok(&answer) {
                 0 => Ok(()),
                 n => bail!("{n} partitions are not in their tables exactly once"),
             }
         }
     }
-}
-
-fn print(answer: &Value, columns: &[&'static str], format: Format) -> Result<()> {
-    let mut rows = Rows::new(columns);
-    for row in answer.as_array().context("rows were expected")? {
-        rows.push(columns.iter().map(|column| row[*column].clone()).collect());
-    }
-    rows.print(format);
-    Ok(())
 }

@@ -245,10 +245,7 @@ impl Archive {
             if due && let Some(offset) = self.too_old(seen, now_ms) {
                 trims.push(place(offset));
             }
-            if !seen.is_archived {
-                continue;
-            }
-            if seen.high_watermark == Offset::ZERO {
+            if !seen.is_archived || seen.high_watermark == Offset::ZERO {
                 continue;
             }
             // How much is left can be told once the log knows where the archive is.

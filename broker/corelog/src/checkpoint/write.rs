@@ -17,6 +17,7 @@ use crate::checkpoint::pages;
 use crate::checkpoint::parts::{Part, Parts};
 use crate::log::Shared;
 use crate::segment::Segment;
+use crate::spares::remove_if_there;
 
 /// A log must have grown by this many times the size of a checkpoint before the next one: with very many partitions
 /// they would be most of what is written.
@@ -205,10 +206,7 @@ impl<D: Driver> Shared<D> {
     }
 
     async fn remove_if_there(&self, path: &std::path::Path) -> Result<()> {
-        match self.driver.remove(path).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritten(error)),
-            _ => Ok(()),
-        }
+        remove_if_there(&self.driver, path).await.map_err(unwritten)
     }
 
     fn file_id(&self) -> u64 {

@@ -107,3 +107,17 @@ fn the_log_drops_what_the_archive_has_beyond_the_local_target() {
     let table = Policy { is_table: true, ..local };
     assert_eq!(new_local_start(&facts(known), table), None, "the table reads from the log");
 }
+
+#[test]
+fn the_age_of_what_only_the_archive_has_is_not_judged_by_the_log() {
+    let mut known = frontiers();
+    known.archive(Offset(17));
+    let policy = Policy { age_ms: None, bytes: None, is_table: false, is_archived: true };
+    let start = |frontiers, too_old: Option<i64>, too_much: Option<i64>| {
+        new_start(&Facts { frontiers, too_old: too_old.map(Offset), too_much: too_much.map(Offset) }, policy)
+    };
+    assert_eq!(start(known, Some(15), None), Some(Offset(15)));
+    known.dropped_locally(Offset(12));
+    assert_eq!(start(known, Some(15), None), None);
+    assert_eq!(start(known, Some(15), Some(14)), Some(Offset(14)), "size is counted over what the log has");
+}

@@ -45,7 +45,7 @@ pub async fn sweep(context: &Context) -> Result<usize> {
         let archive = shard.archive();
         let archive = archive.as_ref().ok_or_else(not_open)?;
         if shard.status().fenced {
-            return Err(Error::fenced("another process writes this archive; nothing is removed"));
+            return Err(taken_over());
         }
         known.extend(archive.index().objects().map(|(id, _)| id));
         known.extend(archive.pages());
@@ -69,8 +69,12 @@ async fn still_ours(bucket: &Bucket, sequence: u64) -> Result<()> {
     let newest = bucket.newest((sequence > 0).then_some(sequence)).await?;
     match newest.map_or(0, |root| root.sequence) == sequence {
         true => Ok(()),
-        false => Err(Error::fenced("another process writes this archive; nothing is removed")),
+        false => Err(taken_over()),
     }
+}
+
+fn taken_over() -> Error {
+    Error::fenced("another process writes this archive; nothing is removed")
 }
 
 /// What was written up to `before_ms` and is not known. Things with other names are not ours.
